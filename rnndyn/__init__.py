@@ -1,0 +1,54 @@
+"""The dynamics of recurrent networks: Lyapunov spectra, gradient reach and stability maps over whole parameter grids.
+
+    import rnndyn as rd
+    rd.lyapunov(rd.Elman(8), {"weight_hh": W}, steps=10_000, transient=1_000)
+"""
+
+import importlib
+
+from .cells import CELLS, GRU, LSTM, Cell, Elman, Linear, Stage, logistic, relu, softplus, where
+from .errors import InputError
+
+__version__ = "0.1.0"
+
+# Names that are imported on first use, by module: `import rnndyn` loads neither NumPy nor Numba.
+LAZY = {
+    "trajectory": ".dynamics",
+    "lyapunov": ".dynamics",
+    "gradients": ".dynamics",
+    "Lyapunov": ".dynamics",
+    "Gradients": ".dynamics",
+    "Status": ".dynamics",
+    "read_study": ".sweep",
+    "Study": ".sweep",
+    "sweep": ".sweep",
+    "report": ".report",
+}
+
+__all__ = [
+    "CELLS",
+    "GRU",
+    "LSTM",
+    "Cell",
+    "Elman",
+    "InputError",
+    "Linear",
+    "Stage",
+    "logistic",
+    "relu",
+    "softplus",
+    "where",
+    *LAZY,
+]
+
+
+def __getattr__(name):
+    if name in LAZY:
+        value = getattr(importlib.import_module(LAZY[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'rnndyn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *LAZY})

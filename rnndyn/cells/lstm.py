@@ -1,0 +1,40 @@
+"""Long short-term memory."""
+
+import math
+
+from .cell import Cell, Stage
+from .language import logistic
+
+
+def update(x, a, s, p):
+    h, c = s
+    i = logistic(x[0] + a[0])
+    f = logistic(x[1] + a[1])
+    g = math.tanh(x[2] + a[2])
+    o = logistic(x[3] + a[3])
+    c = f * c + i * g
+    return o * math.tanh(c), c
+
+
+class LSTM(Cell):
+    """i, f, o = sigma(...), g = tanh(...) of W_ih u_t + b_ih + W_hh h_{t-1} + b_hh;
+    c_t = f c_{t-1} + i g;  h_t = o tanh(c_t).
+
+    State [h, c]; gates (row blocks) i, f, g, o, as in PyTorch's `nn.LSTM`.
+    Source: Hochreiter & Schmidhuber 1997; forget gate: Gers, Schmidhuber & Cummins 2000.
+    """
+
+    def __init__(self, units: int, inputs: int = 0):
+        stages = (Stage(gates=("i", "f", "g", "o"), update=update, sends="h", leaves=("h", "c")),)
+        super().__init__(
+            "LSTM",
+            units,
+            inputs,
+            ("h", "c"),
+            stages,
+            equation="c = f c + i g;  h = o tanh(c);  i, f, o logistic, g tanh",
+            source="Hochreiter & Schmidhuber 1997; Gers et al. 2000",
+        )
+
+    def __reduce__(self):
+        return LSTM, (self.units, self.inputs)

@@ -1,0 +1,8 @@
+"""Quantities on bare arrays: orbits, Lyapunov spectra, gradients, attractors, theory."""
+
+from .gradients import Gradients, gradients
+from .lyapunov import Lyapunov, lyapunov
+from .status import Status
+from .trajectory import last_state, trajectory
+
+__all__ = ["Gradients", "Lyapunov", "Status", "gradients", "last_state", "lyapunov", "trajectory"]

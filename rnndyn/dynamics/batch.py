@@ -1,0 +1,197 @@
+"""Arguments as the user gives them, made into rows, one a grid point: names, shapes, broadcasting, bad values."""
+
+import numpy as np
+
+from ..errors import InputError, did_you_mean
+
+DTYPES = ("float64", "float32")
+DEVICES = ("auto", "cpu", "cuda", "python")
+
+
+def as_array(name, value, dtype=np.float64):
+    """A NumPy array of a number, list, array or torch tensor."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    try:
+        array = np.asarray(value, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"`{name}` cannot be read as an array of numbers: {error}.") from None
+    return array
+
+
+def choice(name, value, options):
+    if value not in options:
+        raise InputError(f"`{name}` must be one of {', '.join(options)}, not {value!r}; {did_you_mean(value, options)}")
+    return value
+
+
+def whole(name, value, least):
+    """A whole number from `least` up."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InputError(f"`{name}` must be a whole number from {least} up, not {value!r}.")
+    return int(value)
+
+
+def named(cell, weights):
+    """{name: array} with PyTorch's `_l0` taken off; unknown names are refused with the nearest."""
+    if not hasattr(weights, "items"):
+        raise InputError(f"`weights` must map names to arrays; {cell!r} knows {', '.join(cell.shapes)}.")
+    arrays = {}
+    for key, value in weights.items():
+        name = key[:-3] if str(key).endswith("_l0") else key
+        if name not in cell.shapes:
+            raise InputError(
+                f"{cell!r} has no weight {key!r}; it has {', '.join(cell.shapes)}; {did_you_mean(name, cell.shapes)}"
+            )
+        if name in arrays:
+            raise InputError(f"{cell!r}: weight {name!r} is given twice, as {key!r} too.")
+        arrays[name] = tailed(name, as_array(name, value), cell.shapes[name])
+    return arrays
+
+
+def tailed(name, array, tail):
+    """`array` if its last axes have the shape `tail`."""
+    if array.ndim < len(tail) or array.shape[array.ndim - len(tail) :] != tuple(tail):
+        wanted = ", ".join(map(str, ("...", *tail)))
+        raise InputError(f"`{name}` must have the shape ({wanted}), not {array.shape}.")
+    return array
+
+
+class Batch:
+    """Arrays whose leading axes broadcast to one batch shape; `rows(name, low, high)` gives points as rows."""
+
+    def __init__(self, arrays):
+        """arrays: {name: (array, number of its own axes)}."""
+        self.arrays = arrays
+        self.axes = {name: array.shape[: array.ndim - own] for name, (array, own) in arrays.items()}
+        try:
+            self.shape = np.broadcast_shapes(*self.axes.values())
+        except ValueError:
+            shapes = ", ".join(f"{name} {shape}" for name, shape in self.axes.items())
+            raise InputError(f"the batch axes do not broadcast to one shape: {shapes}.") from None
+        self.count = int(np.prod(self.shape, dtype=np.int64))
+        if self.count == 0:
+            raise InputError(f"the batch shape {self.shape} has no points.")
+
+    def rows(self, name, low, high):
+        """Rows low..high-1 of an array, (high - low, own shape)."""
+        array, own = self.arrays[name]
+        tail = array.shape[array.ndim - own :]
+        if np.prod(self.axes[name], dtype=np.int64) == 1:
+            return np.broadcast_to(array.reshape(tail), (high - low, *tail))
+        index = np.unravel_index(np.arange(low, high), self.shape)
+        return np.broadcast_to(array, self.shape + tail)[index]
+
+    def bad(self, names):
+        """Which points have a NaN or an infinity in one of the arrays, (count,)."""
+        bad = np.zeros(self.shape, bool)
+        for name in names:
+            array, own = self.arrays[name]
+            finite = np.isfinite(array).all(axis=tuple(range(array.ndim - own, array.ndim))) if own else np.isfinite(array)
+            bad |= ~finite
+        return bad.reshape(-1)
+
+
+class Problem:
+    """A cell with weights, inputs, start and lengths, checked and broadcast; points are rows."""
+
+    def __init__(self, cell, weights, *, steps, inputs, lengths, state, transient=0, extra=None):
+        self.cell = cell
+        self.given = named(cell, weights)
+        values = dict(self.given)
+        for name, default in cell.parameters.items():
+            values.setdefault(name, tailed(name, as_array(name, default), cell.shapes[name]))
+        self.weights = list(values)
+        arrays = {name: (array, len(cell.shapes[name])) for name, array in values.items()}
+        self.steps, self.total = self._inputs(arrays, steps, inputs, transient)
+        if state is not None:
+            arrays["state"] = (tailed("state", as_array("state", state), (cell.state_size,)), 1)
+        self._lengths(arrays, lengths, transient)
+        arrays |= extra(self.total) if extra else {}
+        self.batch = Batch(arrays)
+        self.count = self.batch.count
+        self.invalid = self._invalid(arrays)
+        if self.invalid.all():
+            raise InputError(
+                "every point is invalid: its weights, inputs or start hold NaN or infinity; nothing can be computed."
+            )
+
+    def _inputs(self, arrays, steps, inputs, transient):
+        """(steps, transient + steps), from `steps` and the length of the inputs."""
+        cell = self.cell
+        if steps is not None:
+            steps = whole("steps", steps, 1)
+        if inputs is None:
+            if steps is None:
+                raise InputError("neither `steps` nor `inputs` is given: how many steps?")
+            return steps, transient + steps
+        if not cell.inputs:
+            raise InputError(f"{cell!r} takes no inputs; make it with `inputs=` to give it some.")
+        array = as_array("inputs", inputs)
+        if array.ndim < 2 or array.shape[-1] != cell.inputs or array.shape[-2] < 1:
+            raise InputError(f"`inputs` must have the shape (..., steps, {cell.inputs}), not {array.shape}.")
+        arrays["inputs"] = (array, 2)
+        length = array.shape[-2]
+        if steps is None:
+            if length <= transient:
+                raise InputError(f"`inputs` has {length} steps, the transient alone {transient}.")
+            return length - transient, length
+        if length not in (1, transient + steps):
+            raise InputError(
+                f"`inputs` has {length} steps, but transient + steps = {transient + steps}; give as many, or one"
+                " step for a constant input."
+            )
+        return steps, transient + steps
+
+    def _lengths(self, arrays, lengths, transient):
+        if lengths is None:
+            return
+        array = as_array("lengths", lengths)
+        wrong = (array != np.floor(array)) | (array < transient + 1) | (array > self.total)
+        if wrong.any():
+            raise InputError(
+                f"`lengths` must be whole numbers from {transient + 1} to {self.total}, not {array[wrong].flat[0]:g}."
+            )
+        arrays["lengths"] = (array, 0)
+
+    def _invalid(self, arrays):
+        bad = self.batch.bad([name for name in arrays if name not in ("inputs", "lengths")])
+        if "inputs" in arrays and "lengths" not in arrays:
+            bad |= self.batch.bad(["inputs"])
+        elif "inputs" in arrays:  # padding may hold anything
+            for low in range(0, self.count, 4096):
+                high = min(low + 4096, self.count)
+                bad[low:high] |= ~np.isfinite(self.inputs(low, high)).all(axis=(1, 2))
+        return bad
+
+    def theta(self, low, high, layout):
+        """Weights of the points in the kernels' order, (points, layout.size); missing ones are zero."""
+        n = self.cell.units
+        theta = np.zeros((high - low, layout.size))
+        for name, (start, size) in layout.places.items():
+            if name in self.weights:
+                rows = self.batch.rows(name, low, high).reshape(high - low, -1)
+                theta[:, start : start + size] = rows if rows.shape[1] == size else np.repeat(rows, n, axis=1)
+        return theta
+
+    def inputs(self, low, high):
+        """Inputs (points, T or 1, I); zero beyond a point's length."""
+        if "inputs" not in self.batch.arrays:
+            return np.zeros((high - low, 1, self.cell.inputs))
+        inputs = self.batch.rows("inputs", low, high)
+        if "lengths" in self.batch.arrays and inputs.shape[1] > 1:
+            over = np.arange(inputs.shape[1]) >= self.lengths(low, high)[:, None]
+            inputs = np.where(over[:, :, None], 0.0, inputs)
+        return inputs
+
+    def state(self, low, high):
+        """Starts (points, S N); zeros where none are given."""
+        if "state" not in self.batch.arrays:
+            return np.zeros((high - low, self.cell.state_size))
+        return self.batch.rows("state", low, high)
+
+    def lengths(self, low, high):
+        """Steps of each point, (points,)."""
+        if "lengths" not in self.batch.arrays:
+            return np.full(high - low, self.total)
+        return self.batch.rows("lengths", low, high).astype(np.int64)

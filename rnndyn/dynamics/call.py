@@ -1,0 +1,29 @@
+"""What every quantity shares: checking `device`, `dtype`, `threads`, and running a function over the points' chunks."""
+
+from ..cells import Cell
+from ..errors import InputError
+from .batch import DEVICES, DTYPES, choice, whole
+from .progress import reporting
+
+
+def check(cell, device, dtype, threads):
+    """(device, dtype, threads) that will be used."""
+    from .. import kernels
+
+    if not isinstance(cell, Cell):
+        raise InputError(f"the first argument must be a cell such as rd.Elman(8), not {cell!r}.")
+    choice("dtype", str(dtype), DTYPES)
+    choice("device", device, DEVICES)
+    if device == "cuda":
+        raise InputError("device='cuda': running on a GPU comes with a later version; use 'auto' or 'cpu'.")
+    threads = kernels.available_threads() if threads is None else whole("threads", threads, 1)
+    return "cpu" if device == "auto" else device, str(dtype), threads
+
+
+def over_points(function, problem, run, values, threads, progress, what):
+    """Call `function(low, high, meter)` for chunks of the points; `values` packed numbers a point."""
+    from ..kernels import tiles
+
+    ranges = tiles.chunks(problem.count, run.width, values, threads)
+    with reporting(progress, what) as report:
+        tiles.work(function, ranges, threads, problem.count * problem.total, report)

@@ -1,0 +1,107 @@
+"""Gradients through time, and how far back they reach."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..errors import InputError
+from .batch import Problem, as_array, tailed
+from .call import check, over_points
+from .status import Status
+
+Gradients = namedtuple("Gradients", "weights inputs state log_norms status")
+
+
+def gradients(
+    cell,
+    weights,
+    *,
+    cotangent=None,
+    cotangent_last=None,
+    steps=None,
+    inputs=None,
+    lengths=None,
+    state=None,
+    device="auto",
+    dtype="float64",
+    threads=None,
+    progress=None,
+):
+    """dL/ds_t = direct_t + DF(s_t)^T dL/ds_{t+1}: backpropagation through time, for each point by itself.
+
+    cotangent (..., T+1, state_size) is dL/ds_t at fixed later states for all t, cotangent_last (..., state_size) that of
+    the last state only; exactly one. Other arguments as in `trajectory`.
+    Returns Gradients(weights {name: array}, for every name given; inputs, like the inputs; state (..., state_size);
+    log_norms (..., T+1), ln ||dL/ds_t|| of the full gradient, -inf for zero, right far beyond the range of floating-point
+    numbers; status (...): DIVERGED where a state, or a gradient, left the range).
+    Source: Werbos, Proc. IEEE 78 (1990) 1550.
+    Raises InputError for wrong names, shapes and values, and if every point is invalid.
+    """
+    device, dtype, threads = check(cell, device, dtype, threads)
+    if (cotangent is None) == (cotangent_last is None):
+        raise InputError("give exactly one of `cotangent` (all states) and `cotangent_last` (the last state).")
+
+    def direct(total):
+        if cotangent is None:
+            array = tailed("cotangent_last", as_array("cotangent_last", cotangent_last), (cell.state_size,))
+            return {"direct": (array[..., None, :], 2)}
+        array = as_array("cotangent", cotangent)
+        return {"direct": (tailed("cotangent", array, (total + 1, cell.state_size)), 2)}
+
+    problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state, extra=direct)
+    return _gradients(problem, device, dtype, threads, progress)
+
+
+def _gradients(problem, device, dtype, threads, progress):
+    from ..kernels import target
+
+    cell, count, total = problem.cell, problem.count, problem.total
+    run = target.Run(cell, dtype, device)
+    size = cell.state_size
+    shape = problem.batch.shape
+    given = {name: np.empty((count, *cell.shapes[name]), dtype) for name in problem.given}
+    rows = problem.batch.arrays["inputs"][0].shape[-2] if "inputs" in problem.batch.arrays else 0
+    into = np.zeros((count, rows, cell.inputs), dtype)
+    start, norms = np.empty((count, size), dtype), np.empty((count, total + 1), dtype)
+    status = np.empty(count, np.int8)
+
+    def chunk(low, high, meter):
+        lengths = problem.lengths(low, high)
+        inputs = problem.inputs(low, high)
+        direct = problem.batch.rows("direct", low, high)
+        found = target.cotangents(
+            run,
+            problem.theta(low, high, run.layout),
+            problem.state(low, high),
+            inputs,
+            lengths,
+            total,
+            direct,
+            meter,
+        )
+        for name, array in given.items():
+            begin, length = run.layout.places[name]
+            values = found.theta[:, begin : begin + length]
+            if cell.shapes[name] == ():
+                values = values.sum(axis=1)
+            array[low:high] = values.reshape(high - low, *cell.shapes[name])
+        if rows:
+            into[low:high] = found.inputs
+        start[low:high], norms[low:high] = found.state, found.log_norms
+        norms[low:high][np.arange(total + 1) > lengths[:, None]] = np.nan
+        finite = np.isfinite(found.theta).all(axis=1) & np.isfinite(found.state).all(axis=1)
+        status[low:high] = np.where(found.bounded & finite, Status.OK, Status.DIVERGED)
+
+    values = 2 * run.layout.size + (total + 1) * (2 * size + 1) + 2 * rows * cell.inputs
+    over_points(chunk, problem, run, values, threads, progress, "gradients")
+    for array in (*given.values(), into, start, norms):
+        array[problem.invalid] = np.nan
+    status[problem.invalid] = Status.INVALID
+    weights = {name: array.reshape(*shape, *cell.shapes[name]) for name, array in given.items()}
+    return Gradients(
+        weights,
+        into.reshape(*shape, rows, cell.inputs),
+        start.reshape(*shape, size),
+        norms.reshape(*shape, total + 1),
+        status.reshape(shape),
+    )

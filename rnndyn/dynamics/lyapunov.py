@@ -1,0 +1,151 @@
+"""Lyapunov spectra with error bars."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..errors import InputError
+from .batch import Problem, whole
+from .call import check, over_points
+from .random import point_frames, point_normals
+from .status import Status
+
+Lyapunov = namedtuple("Lyapunov", "exponents stderr status steps")
+
+
+def lyapunov(
+    cell,
+    weights,
+    *,
+    steps=None,
+    transient=0,
+    k=None,
+    qr_every=None,
+    inputs=None,
+    lengths=None,
+    state=None,
+    seed=0,
+    first_index=0,
+    device="auto",
+    dtype="float64",
+    threads=None,
+    progress=None,
+):
+    """lambda_k = lim (1/T) ln |R_kk(T) ... R_kk(1)|, V_{t+1} = DF(s_t) V_t = Q R: natural logarithm, per step.
+
+    Returns Lyapunov(exponents (..., k) from large to small, stderr (..., k), status (...), steps (...)).
+    `transient` steps move state and frame, then `steps` count. k: how many (all). qr_every: steps between
+    re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I): exponents of
+    the driven system. state None: 0.1 times standard normal from (seed, first_index + point), as the frame is.
+    stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
+    of the two halves. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
+    Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
+    Raises InputError for wrong names, shapes and values, and if every point is invalid.
+    """
+    device, dtype, threads = check(cell, device, dtype, threads)
+    transient = whole("transient", transient, 0)
+    size = cell.state_size
+    k = size if k is None else whole("k", k, 1)
+    if k > size:
+        raise InputError(f"`k` is {k}, but {cell!r} has {size} exponents.")
+    every = None if qr_every is None else whole("qr_every", qr_every, 1)
+    first_index, seed = whole("first_index", first_index, 0), whole("seed", seed, 0)
+    problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state, transient=transient)
+    if dtype == "float32" and problem.total >= 2**24:
+        raise InputError("float32 counts steps exactly up to 16 777 215 only: use dtype='float64' or fewer steps.")
+    return _spectra(problem, transient, k, every, seed, first_index, device, dtype, threads, progress)
+
+
+def _spectra(problem, transient, k, every, seed, first_index, device, dtype, threads, progress):
+    from ..kernels import target
+
+    run = target.Run(problem.cell, dtype, device)
+    size, count = problem.cell.state_size, problem.count
+    exponents, stderr = np.empty((count, k)), np.empty((count, k))
+    status, used = np.empty(count, np.int8), np.empty(count, np.int64)
+    spare = point_frames(0, 0, 1, size, k)[0]
+
+    def chunk(low, high, meter):
+        points = high - low
+        if "state" in problem.batch.arrays:
+            start = problem.state(low, high)
+        else:
+            start = 0.1 * point_normals(seed, "state", first_index + low, points, size)
+        growth = target.spectra(
+            run,
+            problem.theta(low, high, run.layout),
+            start,
+            point_frames(seed, first_index + low, points, size, k),
+            spare,
+            problem.inputs(low, high),
+            problem.lengths(low, high),
+            transient,
+            every,
+            meter,
+        )
+        exponents[low:high], stderr[low:high], status[low:high] = summary(growth)
+        used[low:high] = growth.steps
+
+    inputs = problem.batch.arrays["inputs"][0].shape[-2] * problem.cell.inputs if problem.cell.inputs and (
+        "inputs" in problem.batch.arrays
+    ) else 0
+    values = run.layout.size + (run.layout.width + 40) * k + inputs
+    over_points(chunk, problem, run, values, threads, progress, "exponents")
+    for array in (exponents, stderr):
+        array[problem.invalid] = np.nan
+    status[problem.invalid], used[problem.invalid] = Status.INVALID, 0
+    shape = problem.batch.shape
+    return Lyapunov(
+        exponents.astype(dtype, copy=False).reshape(*shape, k),
+        stderr.astype(dtype, copy=False).reshape(*shape, k),
+        status.reshape(shape),
+        used.reshape(shape),
+    )
+
+
+def summary(growth):
+    """(exponents, stderr, status) of the points, sorted, from the growth of their batches."""
+    sums, spans, steps = growth.sums, growth.spans, growth.steps
+    counted = np.maximum(steps, 0)[:, None] - growth.lost
+    with np.errstate(invalid="ignore", divide="ignore"):
+        exponents = np.where(counted > 0, sums.sum(axis=1) / counted, np.nan)
+    singular = (growth.lost > 0.5 * steps[:, None]) & (steps[:, None] > 0)
+    exponents = np.where(singular, -np.inf, exponents)
+    stderr = np.where(singular, 0.0, standard_error(sums, spans, steps))
+    order = np.argsort(np.where(np.isnan(exponents), np.inf, -exponents), axis=1, kind="stable")
+    exponents, stderr = (np.take_along_axis(array, order, axis=1) for array in (exponents, stderr))
+    status = np.where(singular.any(axis=1), Status.SINGULAR, Status.OK)
+    status = np.where(growth.alive & (steps > 0), status, Status.DIVERGED)
+    return exponents, np.where(np.isnan(exponents), np.nan, stderr), status
+
+
+def standard_error(sums, spans, steps):
+    """Error of the mean growth per step, (points, k), from the batches' sums (points, batches, k).
+
+    The larger of the batch-means error, the batches paired once more if neighbours still agree (Flyvbjerg & Petersen
+    1989), and half the difference between the two halves: a fixed point's or a cycle's honest O(1/T). Infinite where
+    there are fewer than two whole batches.
+    """
+    whole_batches = np.minimum(steps // spans, sums.shape[1])
+    exists = np.arange(sums.shape[1]) < whole_batches[:, None]
+    means = np.where(exists[:, :, None], sums / spans[:, None, None], 0.0)
+    blocks = [_error_of_mean(means, exists)]
+    pairs = exists[:, 1::2]
+    blocks.append(_error_of_mean(np.where(pairs[:, :, None], 0.5 * (means[:, 0::2] + means[:, 1::2]), 0.0), pairs))
+    half = (whole_batches // 2)[:, None]
+    index = np.arange(sums.shape[1])
+    first, second = index < half, (index >= half) & (index < 2 * half)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = sum(sign * (means * part[:, :, None]).sum(axis=1) for sign, part in ((1, first), (-1, second)))
+        blocks.append(np.abs(difference) / half / 2)
+    error = np.fmax.reduce(blocks)
+    return np.where(whole_batches[:, None] >= 2, error, np.inf)
+
+
+def _error_of_mean(means, exists):
+    """Standard deviation of the existing means over the root of their number; NaN for fewer than two."""
+    number = exists.sum(axis=1)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = means.sum(axis=1) / number
+        square = (np.where(exists[:, :, None], means - mean[:, None], 0.0) ** 2).sum(axis=1)
+        return np.sqrt(square / (number - 1) / number)

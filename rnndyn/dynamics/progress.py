@@ -1,0 +1,51 @@
+"""Progress of a long call: a bar with the time left on a terminal, a callable of the user's, or silence."""
+
+import contextlib
+import sys
+import time
+
+from ..errors import InputError
+
+PATIENCE = 2.0  # seconds before a bar appears by itself
+
+
+@contextlib.contextmanager
+def reporting(progress, what):
+    """Yield `report(done, total)` (steps times points) for `progress` None (a bar on a terminal), True, False, callable."""
+    if callable(progress):
+        yield progress
+    elif progress is None or progress is True:
+        bar = _Bar(what, 0.0 if progress else PATIENCE, progress is True or sys.stderr.isatty())
+        try:
+            yield bar.report
+        finally:
+            bar.close()
+    elif progress is False:
+        yield lambda done, total: None
+    else:
+        raise InputError(f"`progress` must be None, True, False or a function of (done, total), not {progress!r}.")
+
+
+class _Bar:
+    """A rich bar that waits `patience` seconds before it shows itself."""
+
+    def __init__(self, what, patience, wanted):
+        self.what, self.patience, self.wanted = what, patience, wanted
+        self.begun = time.monotonic()
+        self.bar = self.task = None
+
+    def report(self, done, total):
+        if not self.wanted or time.monotonic() - self.begun < self.patience:
+            return
+        if self.bar is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self.bar = Progress(console=Console(stderr=True), transient=True)
+            self.bar.start()
+            self.task = self.bar.add_task(self.what, total=total)
+        self.bar.update(self.task, completed=done, total=total)
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.stop()

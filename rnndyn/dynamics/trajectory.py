@@ -1,0 +1,67 @@
+"""Orbits of many networks."""
+
+import numpy as np
+
+from .batch import Problem
+from .call import check, over_points
+
+
+def trajectory(
+    cell,
+    weights,
+    *,
+    steps=None,
+    inputs=None,
+    lengths=None,
+    state=None,
+    device="auto",
+    dtype="float64",
+    threads=None,
+    progress=None,
+):
+    """s_{t+1} = F(s_t, u_t): the states of every point, array (..., T+1, state_size), first row the initial state.
+
+    weights: {name: array (..., *cell.shapes[name])}, PyTorch's names; missing ones are zero. inputs (..., T, I), or
+    (..., 1, I) with `steps` for a constant input; state (..., state_size), zeros if None; lengths (...): states after a
+    sequence's end are NaN. All leading axes broadcast.
+    Raises InputError for wrong names, shapes and values, and if every point is invalid; the states of single invalid
+    points (NaN or infinite weights, inputs, start) are NaN.
+    """
+    device, dtype, threads = check(cell, device, dtype, threads)
+    problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state)
+    return _trajectory(problem, device, dtype, threads, progress, keep=True)
+
+
+def last_state(cell, weights, *, steps, state=None, device="auto", dtype="float64", threads=None, progress=None):
+    """The state after `steps` steps, (..., state_size), without keeping those before."""
+    device, dtype, threads = check(cell, device, dtype, threads)
+    problem = Problem(cell, weights, steps=steps, inputs=None, lengths=None, state=state)
+    return _trajectory(problem, device, dtype, threads, progress, keep=False)[..., -1, :]
+
+
+def _trajectory(problem, device, dtype, threads, progress, keep):
+    from ..kernels import target
+
+    run = target.Run(problem.cell, dtype, device)
+    total, size = problem.total, problem.cell.state_size
+    rows = total + 1 if keep else 2
+    states = np.empty((problem.count, rows, size), dtype)
+
+    def chunk(low, high, meter):
+        states[low:high, 0] = problem.state(low, high)
+        states[low:high, 1:] = target.trajectories(
+            run,
+            problem.theta(low, high, run.layout),
+            problem.state(low, high),
+            problem.inputs(low, high),
+            total,
+            keep,
+            meter,
+        )
+        if keep and "lengths" in problem.batch.arrays:
+            states[low:high][np.arange(rows) > problem.lengths(low, high)[:, None]] = np.nan
+        states[low:high][problem.invalid[low:high]] = np.nan
+
+    values = run.layout.size + rows * size + total * problem.cell.inputs
+    over_points(chunk, problem, run, values, threads, progress, "trajectory")
+    return states.reshape(*problem.batch.shape, rows, size)

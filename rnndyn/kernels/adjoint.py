@@ -1,0 +1,166 @@
+"""Adjoints: backpropagation through time, and how large the gradient is at every step.
+
+    dL/ds_t = direct_t + DF(s_t)^T dL/ds_{t+1}
+
+The cotangent is carried as g 2^e, rescaled by exact powers of two, so that its norm is right far beyond the range of
+the floating-point numbers. The forward pass keeps the states; pre-activations are made again on the way back, which
+costs one product a step and spares storing twice as much.
+"""
+
+from .elementary import log
+from .lane import absolute, exp2i, exponent, full, load, maximum, minimum, select, some, store
+from .polynomial import pick
+from .helper import helper
+from .rule import stages
+from .step import backward, bias_gradients, drive, forward, input_gradient, input_weight_gradients, weight_gradients
+
+BLOCK = 16  # steps kept for one outer product: long enough that sums stay in registers, short enough for the cache
+BOUND = 1e12  # a state beyond this has diverged
+LN2 = 0.6931471805599453
+
+
+def record(lane, cell, sizes, at, first, steps, stride, theta, u, x, a, state, history, length, tally):
+    """Forward pass from step `first`: `history` holds states 0..T; beyond its `length` a lane's state stands still.
+
+    `tally` 1 turns 0 where the state leaves the bound.
+    """
+    n, inputs, rows, values = sizes
+    end = load(lane, length, 0)
+    bounded = load(lane, tally, 1) > 0.0
+    for t in range(first, first + steps):
+        for i in range(values):
+            store(lane, history, t * values + i, load(lane, state, i))
+        if t == first or stride > 0:
+            drive(lane, rows, inputs, theta, at, u, t * stride, x)
+        forward(lane, stages(cell), n, theta, at, x, a, state)
+        over = end <= 1.0 * t
+        if some(over):
+            for i in range(values):
+                store(lane, state, i, select(over, load(lane, history, t * values + i), load(lane, state, i)))
+        for i in range(values):
+            bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
+    for i in range(values):
+        store(lane, history, (first + steps) * values + i, load(lane, state, i))
+    store(lane, tally, 1, select(bounded, full(lane, 1.0), 0.0))
+
+
+@helper
+def power(lane, e):
+    """Two factors whose product is 2^e, flushed to zero and overflowing as a number does."""
+    limit = pick(e, 2000.0, 250.0)
+    e = maximum(minimum(e, limit), -limit)
+    half = pick(e, 1022.0, 126.0)
+    first = maximum(minimum(e, half), -half)
+    return exp2i(first), exp2i(e - first)
+
+
+@helper
+def join(lane, values, direct, start, mask, g, e):
+    """g 2^e <- g 2^e + direct where the mask is true; returns the new exponent."""
+    there = mask & ~mask
+    for i in range(values):
+        there = there | (mask & (absolute(load(lane, direct, start + i)) > 0.0))
+    raised = there & (e < 0.0)
+    if some(raised):  # a tiny gradient meets a direct one: count in units of the latter
+        one, two = power(lane, select(raised, e, 0.0))
+        for i in range(values):
+            store(lane, g, i, load(lane, g, i) * one * two)
+        e = select(raised, 0.0, e)
+    if some(there):
+        one, two = power(lane, -e)
+        for i in range(values):
+            new = load(lane, g, i) + load(lane, direct, start + i) * one * two
+            store(lane, g, i, select(there, new, load(lane, g, i)))
+    return e
+
+
+@helper
+def measure(lane, values, place, g, e, log_norms):
+    """log_norms[place] = ln |g 2^e|; g is brought back near 1 where it strays. Returns the new exponent."""
+    square = full(lane, 0.0)
+    largest = full(lane, 0.0)
+    for i in range(values):
+        largest = maximum(largest, absolute(load(lane, g, i)))
+    far = (largest > 0.0) & ((largest < pick(e, 1e-100, 1e-12)) | (largest > pick(e, 1e100, 1e12)))
+    far = far & (largest <= pick(e, 1.7976931348623157e308, 3.4028234663852886e38))
+    if some(far):
+        shift = select(far, minimum(exponent(select(far, largest, 1.0)), pick(e, 1022.0, 126.0)), 0.0)
+        factor = exp2i(-shift)
+        for i in range(values):
+            store(lane, g, i, load(lane, g, i) * factor)
+        e = e + shift
+    for i in range(values):
+        square = square + load(lane, g, i) * load(lane, g, i)
+    store(lane, log_norms, place, 0.5 * log(square) + e * LN2)
+    return e
+
+
+def adjoint(
+    lane, cell, sizes, at, first, steps, stride, every, theta, u, x, a, state, history, entry, length, direct, g, tally,
+    ga, gx, gp, v, gtheta, gu, log_norms,
+):  # fmt: skip
+    """Backward pass over the steps first + steps - 1, ..., first; begin with the last step, call again to go on.
+
+    sizes: (units, inputs, rows, state values, width of `entry` per stage, stages, parameters). `every`: `direct` holds
+    dL/ds_t for all t, else for the last state of each lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0.
+    """
+    n, inputs, rows, values, width, depth, parameters = sizes
+    e = load(lane, tally, 0)
+    end = load(lane, length, 0)
+    kept = 0
+    if stride == 0:
+        drive(lane, rows, inputs, theta, at, u, 0, x)
+    for t in range(first + steps - 1, first - 1, -1):
+        # dL/ds_{t+1} is complete: add what enters at t + 1
+        begins = end == 1.0 * (t + 1)
+        if some(begins):
+            for i in range(values):
+                store(lane, g, i, select(begins, 0.0, load(lane, g, i)))
+            e = select(begins, 0.0, e)
+        if every:
+            e = join(lane, values, direct, (t + 1) * values, end >= 1.0 * (t + 1), g, e)
+        elif some(begins):
+            e = join(lane, values, direct, 0, begins, g, e)
+        e = measure(lane, values, t + 1, g, e, log_norms)
+        if stride > 0:
+            drive(lane, rows, inputs, theta, at, u, t * stride, x)
+        for i in range(values):
+            store(lane, state, i, load(lane, history, t * values + i))
+        backward(
+            lane, stages(cell), 0, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, kept * rows,
+            kept * depth * n,
+        )  # fmt: skip
+        if some(e != 0.0):
+            rescale_rows(lane, rows, depth * parameters * n, kept * rows, e, ga, gx, gp)
+        for k in range(depth):
+            for i in range(parameters * n):
+                there = at[4] + i
+                store(lane, gtheta, there, load(lane, gtheta, there) + load(lane, gp, k * parameters * n + i))
+        if inputs > 0:
+            input_gradient(lane, rows, inputs, theta, at, gx, kept * rows, gu, t * stride)
+        kept += 1
+        if kept == BLOCK or t == first:
+            weight_gradients(lane, stages(cell), 0, n, kept, rows, at, ga, v, gtheta)
+            bias_gradients(lane, rows, kept, at, ga, gx, gtheta)
+            if inputs > 0:
+                input_weight_gradients(lane, rows, inputs, kept, at, gx, u, t * stride, stride, gtheta)
+            kept = 0
+    if first == 0:
+        if every:
+            e = join(lane, values, direct, 0, end >= 0.0, g, e)
+        e = measure(lane, values, 0, g, e, log_norms)
+        one, two = power(lane, e)
+        for i in range(values):
+            store(lane, g, i, load(lane, g, i) * one * two)
+    store(lane, tally, 0, e)
+
+
+@helper
+def rescale_rows(lane, rows, parameters, here, e, ga, gx, gp):
+    """The cotangents of one step in true size, 2^e larger."""
+    one, two = power(lane, e)
+    for r in range(here, here + rows):
+        store(lane, ga, r, load(lane, ga, r) * one * two)
+        store(lane, gx, r, load(lane, gx, r) * one * two)
+    for i in range(parameters):
+        store(lane, gp, i, load(lane, gp, i) * one * two)

@@ -1,0 +1,80 @@
+"""The kernels on the CPU: tiles of networks, one lane each, over ranges that threads take in turn.
+
+All arrays are (tiles, elements * width), an element being one lane wide; a kernel works on one tile's row of each.
+"""
+
+from numba import njit
+
+from . import adjoint as _adjoint
+from . import orbit as _orbit
+from . import tangent as _tangent
+from .cache import cached
+from .helper import helper
+from .machine import flush_denormals, restore_denormals
+
+# nogil: threads run side by side. error_model "numpy": a division by zero is infinite, not an exception (a branch for
+# each division would end vectorisation). _nrt off: no reference counts in loops, and none can creep in.
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+
+_one_orbit = helper(_orbit.orbit)
+_one_lyapunov = helper(_tangent.lyapunov)
+_one_record = helper(_adjoint.record)
+_one_adjoint = helper(_adjoint.adjoint)
+
+
+def orbits(begin, end, lane, cell, sizes, at, first, steps, stride, keep, theta, u, x, a, state, record):
+    """`orbit` for the tiles begin..end-1; x and a are scratch of one tile."""
+    old = flush_denormals()
+    for tile in range(begin, end):
+        _one_orbit(
+            lane, cell, sizes, at, first, steps, stride, keep, theta[tile], u[tile], x, a, state[tile], record[tile]
+        )
+    restore_denormals(old)
+
+
+def spectra(
+    begin, end, lane, cell, sizes, at, first, steps, stride, adapt, theta, u, x, a, da, state, frame, spare, before,
+    products, powers, lost, sums, tally,
+):  # fmt: skip
+    """`lyapunov` for the tiles begin..end-1; x, a, da, before are scratch of one tile, `spare` is the same for all."""
+    old = flush_denormals()
+    for tile in range(begin, end):
+        _one_lyapunov(
+            lane, cell, sizes, at, first, steps, stride, adapt, theta[tile], u[tile], x, a, da, state[tile],
+            frame[tile], spare, before, products[tile], powers[tile], lost[tile], sums[tile], tally[tile],
+        )  # fmt: skip
+    restore_denormals(old)
+
+
+def records(begin, end, lane, cell, sizes, at, first, steps, stride, theta, u, x, a, state, history, length, tally):
+    """`record` for the tiles begin..end-1."""
+    old = flush_denormals()
+    for tile in range(begin, end):
+        _one_record(
+            lane, cell, sizes, at, first, steps, stride, theta[tile], u[tile], x, a, state[tile], history,
+            length[tile], tally[tile],
+        )  # fmt: skip
+    restore_denormals(old)
+
+
+def adjoints(
+    begin, end, lane, cell, sizes, at, first, steps, stride, every, forward, theta, u, x, a, state, history, entry,
+    length, direct, g, tally, ga, gx, gp, v, gtheta, gu, log_norms,
+):  # fmt: skip
+    """`adjoint` for the tiles begin..end-1, each after its whole forward pass if `forward`; history is one tile's."""
+    old = flush_denormals()
+    for tile in range(begin, end):
+        if forward:
+            _one_record(
+                lane, cell, sizes[:4], at, first, steps, stride, theta[tile], u[tile], x, a, state[tile], history,
+                length[tile], tally[tile],
+            )  # fmt: skip
+        _one_adjoint(
+            lane, cell, sizes, at, first, steps, stride, every, theta[tile], u[tile], x, a, state[tile], history,
+            entry, length[tile], direct[tile], g[tile], tally[tile], ga, gx, gp, v, gtheta[tile], gu[tile],
+            log_norms[tile],
+        )  # fmt: skip
+    restore_denormals(old)
+
+
+COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, records, adjoints)}

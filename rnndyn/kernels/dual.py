@@ -1,0 +1,539 @@
+"""Dual numbers through a rule: the value and its partial derivatives with respect to chosen arguments, exactly.
+
+A dual number carries a value and one slot for each seeded argument, `None` where the argument cannot matter: such slots
+are skipped by type, so that a rule pays only for the derivatives that exist. `seed` starts them, `jacobian` reads them
+off the rule's results, `push` and `pull` apply the partials to tangents and, transposed, to cotangents.
+"""
+
+import operator
+
+from numba.core import types
+from numba.extending import models, register_model
+
+from ..cells import language
+from .elementary import JETS
+from .helper import helper_overload
+from .lane import (
+    LaneType,
+    MaskType,
+    Number,
+    absolute,
+    constant,
+    element_type,
+    is_lane,
+    is_scalar,
+    maximum,
+    minimum,
+    select,
+    splat,
+)
+from .primitive import primitive, register
+
+
+class Dual:
+    """A value with partials, uncompiled. Unseeded numbers have no partials."""
+
+    def __init__(self, value, partials):
+        self.value, self.partials = value, tuple(partials)
+
+    def _binary(self, other, function):
+        return function(self, other)
+
+    def __add__(self, other):
+        return _combine(self, other, value(self) + value(other), 1.0, 1.0)
+
+    __radd__ = __add__
+
+    def __sub__(self, other):
+        return _combine(self, other, value(self) - value(other), 1.0, -1.0)
+
+    def __rsub__(self, other):
+        return _combine(other, self, value(other) - value(self), 1.0, -1.0)
+
+    def __mul__(self, other):
+        return _combine(self, other, value(self) * value(other), value(other), value(self))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other):
+        return _quotient(self, other)
+
+    def __rtruediv__(self, other):
+        return _quotient(other, self)
+
+    def __neg__(self):
+        return chain(self, -self.value, -1.0)
+
+    def __pos__(self):
+        return self
+
+    def __pow__(self, n):
+        return chain(self, self.value**n, n * self.value ** (n - 1) if n else 0.0)
+
+    def __abs__(self):
+        return chain(self, abs(self.value), 1.0 if self.value > 0 else -1.0)
+
+    def __lt__(self, other):
+        return self.value < value(other)
+
+    def __le__(self, other):
+        return self.value <= value(other)
+
+    def __gt__(self, other):
+        return self.value > value(other)
+
+    def __ge__(self, other):
+        return self.value >= value(other)
+
+
+def value(x):
+    """The value of a dual number; a plain number itself."""
+    return x.value if isinstance(x, Dual) else x
+
+
+def _slots(x, like):
+    return x.partials if isinstance(x, Dual) else (None,) * len(like.partials)
+
+
+def _combine(x, y, result, dx, dy):
+    """The dual number `result` whose partials are dx x' + dy y'."""
+    like = x if isinstance(x, Dual) else y
+    pairs = zip(_slots(x, like), _slots(y, like), strict=True)
+    return Dual(result, (_sum(None if a is None else dx * a, None if b is None else dy * b) for a, b in pairs))
+
+
+def _sum(a, b):
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+def _quotient(x, y):
+    q, r = value(x) / value(y), 1.0 / value(y)
+    return _combine(x, y, q, r, -q * r)
+
+
+def chain(x, result, slope):
+    """The dual number `result` whose partials are slope x'."""
+    return Dual(result, (None if a is None else slope * a for a in x.partials))
+
+
+# --- the compiled type -------------------------------------------------------------------------------------------------
+
+
+class DualType(Number):
+    """A lane and its partials; `slots[i]` tells whether partial i exists."""
+
+    def __init__(self, lane, slots):
+        self.lane, self.slots = lane, tuple(slots)
+        super().__init__(name=f"dual({lane}, {''.join('01'[s] for s in self.slots)})")
+
+
+@register_model(DualType)
+class _DualModel(models.StructModel):
+    def __init__(self, manager, kind):
+        members = [("value", kind.lane)] + [(f"d{i}", kind.lane) for i, there in enumerate(kind.slots) if there]
+        super().__init__(manager, kind, members)
+
+
+def lane_of(kind):
+    return kind.lane if isinstance(kind, DualType) else kind
+
+
+def joined(*kinds):
+    """The dual type of mixed dual, lane and scalar arguments, or None."""
+    duals = [kind for kind in kinds if isinstance(kind, DualType)]
+    if not duals or not all(isinstance(kind, DualType) or is_lane(kind) or is_scalar(kind) for kind in kinds):
+        return None
+    slots = [any(there) for there in zip(*(kind.slots for kind in duals), strict=True)]
+    return DualType(duals[0].lane, slots)
+
+
+def taken(emit, kind, source, number):
+    """(value, partials with None where there are none) of an argument of type `source`, for a dual of type `kind`."""
+    if not isinstance(source, DualType):
+        return splat(emit, kind.lane, number, source), [None] * len(kind.slots)
+    position = iter(range(1, len(source.slots) + 1))
+    partials = [emit.item(number, next(position)) if there else None for there in source.slots]
+    return emit.item(number, 0), partials
+
+
+def made(emit, kind, number, partials):
+    """A dual of type `kind` from its value and partials."""
+    from llvmlite import ir
+
+    result = ir.Constant(emit.type(kind), ir.Undefined)
+    members = [number] + [p for p, there in zip(partials, kind.slots, strict=True) if there]
+    for i, member in enumerate(members):
+        result = emit.builder.insert_value(result, member, i)
+    return result
+
+
+def _scaled_sum(emit, pairs):
+    """Sum of factor * partial over the pairs whose partial exists (factor None: 1), fused; None if there are none."""
+    total = None
+    for factor, partial in pairs:
+        if partial is None:
+            continue
+        if total is None:
+            total = partial if factor is None else emit.builder.fmul(factor, partial)
+        elif factor is None:
+            total = emit.builder.fadd(total, partial)
+        else:
+            total = emit.call("llvm.fmuladd", factor, partial, total)
+    return total
+
+
+def _binary(derive):
+    """Code of a binary operation; `derive(emit, kind, x, y) -> value, dx, dy` with factor None for 1."""
+
+    def code(emit, kinds, values):
+        kind = joined(*kinds)
+        (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
+        result, dx, dy = derive(emit, kind, x, y)
+        partials = [_scaled_sum(emit, ((dx, a), (dy, b))) for a, b in zip(xs, ys, strict=True)]
+        return made(emit, kind, result, partials)
+
+    return code
+
+
+def _divide(emit, kind, x, y):
+    q = emit.builder.fdiv(x, y)
+    r = emit.builder.fdiv(constant(emit, kind.lane, 1.0), y)
+    return q, r, emit.builder.fneg(emit.builder.fmul(q, r))
+
+
+PAIRS = (
+    (DualType, DualType),
+    (DualType, LaneType),
+    (LaneType, DualType),
+    (DualType, types.Number),
+    (types.Number, DualType),
+)
+register(operator.add, joined, _binary(lambda e, k, x, y: (e.builder.fadd(x, y), None, None)), *PAIRS)
+register(
+    operator.sub,
+    joined,
+    _binary(lambda e, k, x, y: (e.builder.fsub(x, y), None, constant(e, k.lane, -1.0))),
+    *PAIRS,
+)
+register(operator.mul, joined, _binary(lambda e, k, x, y: (e.builder.fmul(x, y), y, x)), *PAIRS)
+register(operator.truediv, joined, _binary(_divide), *PAIRS)
+
+
+def _is_dual(kind):
+    return kind if isinstance(kind, DualType) else None
+
+
+def _negative_code(emit, kinds, values):
+    x, xs = taken(emit, kinds[0], kinds[0], values[0])
+    return made(emit, kinds[0], emit.builder.fneg(x), [p and emit.builder.fneg(p) for p in xs])
+
+
+register(operator.neg, _is_dual, _negative_code, (DualType,))
+register(operator.pos, _is_dual, lambda emit, kinds, values: values[0], (DualType,))
+
+
+def _comparison(symbol):
+    def result(a, b):
+        kind = joined(a, b)
+        return kind and MaskType(kind.lane.width)
+
+    def code(emit, kinds, values):
+        kind = joined(*kinds)
+        (x, _), (y, _) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
+        return emit.builder.fcmp_ordered(symbol, x, y)
+
+    return result, code
+
+
+for _symbol, _function in (("<", operator.lt), ("<=", operator.le), (">", operator.gt), (">=", operator.ge)):
+    register(_function, *_comparison(_symbol), *PAIRS)
+
+
+# --- integer powers, of lanes and of duals -----------------------------------------------------------------------------
+
+
+def _power(emit, kind, x, n):
+    """x^n by repeated squaring; n >= 0."""
+    if n == 0:
+        return constant(emit, kind, 1.0)
+    half = _power(emit, kind, x, n // 2) if n > 1 else None
+    square = emit.builder.fmul(half, half) if half is not None else None
+    if n % 2 == 0:
+        return square
+    return x if square is None else emit.builder.fmul(square, x)
+
+
+def _signed_power(emit, kind, x, n):
+    if n >= 0:
+        return _power(emit, kind, x, n)
+    return emit.builder.fdiv(constant(emit, kind, 1.0), _power(emit, kind, x, -n))
+
+
+def _power_code(emit, kinds, values):
+    kind, n = kinds[0], kinds[1].literal_value
+    if is_lane(kind):
+        return _signed_power(emit, kind, values[0], n)
+    x, xs = taken(emit, kind, kind, values[0])
+    result = _signed_power(emit, kind.lane, x, n)
+    slope = emit.builder.fmul(constant(emit, kind.lane, n), _signed_power(emit, kind.lane, x, n - 1))
+    return made(emit, kind, result, [p and emit.builder.fmul(slope, p) for p in xs])
+
+
+def _power_result(x, n):
+    return x if isinstance(x, Number) and isinstance(n, types.IntegerLiteral) else None
+
+
+register(operator.pow, _power_result, _power_code, (Number, types.IntegerLiteral), literal=True)
+
+
+# --- functions of the language -----------------------------------------------------------------------------------------
+
+
+def _chain_code(emit, kinds, values):
+    _, xs = taken(emit, kinds[0], kinds[0], values[0])
+    return made(emit, kinds[0], values[1], [p and emit.builder.fmul(values[2], p) for p in xs])
+
+
+register(
+    chain,
+    lambda x, result, slope: x if isinstance(x, DualType) and is_lane(result) and is_lane(slope) else None,
+    _chain_code,
+    (DualType, LaneType, LaneType),
+)
+register(
+    value,
+    lambda x: lane_of(x) if isinstance(x, Number) else None,
+    lambda emit, kinds, values: emit.item(values[0], 0) if isinstance(kinds[0], DualType) else values[0],
+    (Number,),
+)
+
+
+def _dual_overload(function, jet):
+    @helper_overload(function)
+    def through(x):
+        if isinstance(x, DualType):
+
+            def derived(x):
+                result, slope = jet(value(x))
+                return chain(x, result, slope)
+
+            return derived
+
+
+for _function, _jet in JETS.items():
+    _dual_overload(_function, _jet)
+
+
+def _choice(mask, a, b):
+    kind = joined(a, b)
+    return kind if isinstance(mask, MaskType) and kind else None
+
+
+def _choice_code(emit, kinds, values):
+    kind = joined(*kinds[1:])
+    (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds[1:], values[1:], strict=True))
+    return _choose(emit, kind, values[0], (x, xs), (y, ys))
+
+
+def _choose(emit, kind, mask, first, second):
+    none = constant(emit, kind.lane, 0.0)
+    partials = [
+        emit.builder.select(mask, none if a is None else a, none if b is None else b) if there else None
+        for a, b, there in zip(first[1], second[1], kind.slots, strict=True)
+    ]
+    return made(emit, kind, emit.builder.select(mask, first[0], second[0]), partials)
+
+
+CHOICES = tuple((MaskType, *pair) for pair in PAIRS)
+register(language.where, _choice, _choice_code, *CHOICES)
+
+
+def _extremum_code(symbol):
+    def code(emit, kinds, values):
+        kind = joined(*kinds)
+        (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
+        b = emit.builder
+        first = b.or_(b.fcmp_ordered(symbol, x, y), b.fcmp_unordered("uno", x, x))  # a NaN on either side stays
+        return _choose(emit, kind, first, (x, xs), (y, ys))
+
+    return code
+
+
+register(min, joined, _extremum_code("<"), *PAIRS)
+register(max, joined, _extremum_code(">"), *PAIRS)
+
+
+# --- seeds and Jacobians -----------------------------------------------------------------------------------------------
+
+
+def _flat(groups):
+    return [number for group in groups for number in group]
+
+
+def _seed_result(groups):
+    if not isinstance(groups, types.BaseTuple):
+        return None
+    size = sum(len(group) for group in groups)
+    position = iter(range(size))
+    return types.Tuple(
+        [types.Tuple([DualType(lane, _unit(next(position), size)) for lane in group]) for group in groups]
+    )
+
+
+def _unit(position, size):
+    return [i == position for i in range(size)]
+
+
+def _seed_code(emit, kinds, values):
+    kind = _seed_result(*kinds)
+    groups = []
+    for g, group in enumerate(kind):
+        members = []
+        for i, dual in enumerate(group):
+            number = emit.item(emit.item(values[0], g), i)
+            partials = [constant(emit, dual.lane, 1.0) if there else None for there in dual.slots]
+            members.append(made(emit, dual, number, partials))
+        groups.append(emit.tuple(group, members))
+    return emit.tuple(kind, groups)
+
+
+@primitive(_seed_result, _seed_code)
+def seed(groups):
+    """Tuples of numbers as tuples of duals, each with the partial 1 in a slot of its own, in order."""
+    size = sum(map(len, groups))
+    position = iter(range(size))
+    return tuple(
+        tuple(Dual(number, (1.0 if there else None for there in _unit(next(position), size))) for number in group)
+        for group in groups
+    )
+
+
+def _primal_result(outputs):
+    return types.Tuple([lane_of(kind) for kind in outputs]) if isinstance(outputs, types.BaseTuple) else None
+
+
+def _primal_code(emit, kinds, values):
+    result = _primal_result(*kinds)
+    members = [emit.item(values[0], i) for i in range(len(kinds[0]))]
+    return emit.tuple(
+        result,
+        [emit.item(m, 0) if isinstance(k, DualType) else m for m, k in zip(members, kinds[0], strict=True)],
+    )
+
+
+@primitive(_primal_result, _primal_code)
+def primal(outputs):
+    """The values of a tuple of numbers."""
+    return tuple(value(y) for y in outputs)
+
+
+def _jacobian_result(outputs):
+    if not isinstance(outputs, types.BaseTuple):
+        return None
+    return types.Tuple(
+        [
+            types.Tuple([kind.lane if there else types.none for there in kind.slots])
+            if isinstance(kind, DualType)
+            else types.none
+            for kind in outputs
+        ]
+    )
+
+
+def _jacobian_code(emit, kinds, values):
+    result = _jacobian_result(*kinds)
+    rows = []
+    for i, (kind, row) in enumerate(zip(kinds[0], result, strict=True)):
+        if not isinstance(kind, DualType):
+            rows.append(emit.context.get_dummy_value())
+            continue
+        _, partials = taken(emit, kind, kind, emit.item(values[0], i))
+        rows.append(emit.tuple(row, [emit.context.get_dummy_value() if p is None else p for p in partials]))
+    return emit.tuple(result, rows)
+
+
+@primitive(_jacobian_result, _jacobian_code)
+def jacobian(outputs):
+    """The partials of each output with respect to each seed; None where there is none."""
+    return tuple(y.partials if isinstance(y, Dual) else None for y in outputs)
+
+
+def _row(emit, kinds, value, i):
+    """Partials of output i as LLVM values or None."""
+    kind = kinds[i]
+    if isinstance(kind, types.NoneType):
+        return None
+    row = emit.item(value, i)
+    return [None if isinstance(k, types.NoneType) else emit.item(row, j) for j, k in enumerate(kind)]
+
+
+def _push_result(rows, tangents):
+    if not isinstance(rows, types.BaseTuple) or not isinstance(tangents, types.BaseTuple):
+        return None
+    return types.UniTuple(tangents[0], len(rows))
+
+
+def _push_code(emit, kinds, values):
+    result = _push_result(*kinds)
+    lane = result.dtype
+    tangents = [emit.item(values[1], j) for j in range(len(kinds[1]))]
+    outputs = []
+    for i in range(len(kinds[0])):
+        row = _row(emit, kinds[0], values[0], i) or []
+        total = _scaled_sum(emit, zip(tangents, row, strict=False))
+        outputs.append(constant(emit, lane, 0.0) if total is None else total)
+    return emit.tuple(result, outputs)
+
+
+@primitive(_push_result, _push_code)
+def push(rows, tangents):
+    """J d: the tangents of the outputs from those of the seeds."""
+    return tuple(
+        sum((d * t for d, t in zip(row or (), tangents, strict=False) if d is not None), 0.0 * tangents[0])
+        for row in rows
+    )
+
+
+def _pull_result(rows, cotangents, seeds):
+    if not all(isinstance(kind, types.BaseTuple) for kind in (rows, cotangents, seeds)):
+        return None
+    lane = cotangents[0]
+    return types.Tuple([types.UniTuple(lane, len(group)) if len(group) else types.Tuple([]) for group in seeds])
+
+
+def _pull_code(emit, kinds, values):
+    result = _pull_result(*kinds)
+    lane = kinds[1][0]
+    cotangents = [emit.item(values[1], i) for i in range(len(kinds[1]))]
+    rows = [_row(emit, kinds[0], values[0], i) for i in range(len(kinds[0]))]
+    position, groups = 0, []
+    for group in result:
+        members = []
+        for _ in range(len(group)):
+            column = [(c, row[position]) for c, row in zip(cotangents, rows, strict=True) if row is not None]
+            total = _scaled_sum(emit, column)
+            members.append(constant(emit, lane, 0.0) if total is None else total)
+            position += 1
+        groups.append(emit.tuple(group, members))
+    return emit.tuple(result, groups)
+
+
+@primitive(_pull_result, _pull_code)
+def pull(rows, cotangents, seeds):
+    """J^T c: the cotangents of the seeds from those of the outputs, grouped like `seeds`."""
+    zero = 0.0 * cotangents[0]
+    position, groups = 0, []
+    for group in seeds:
+        members = []
+        for _ in group:
+            terms = [
+                c * row[position]
+                for c, row in zip(cotangents, rows, strict=True)
+                if row is not None and row[position] is not None
+            ]
+            members.append(sum(terms, zero))
+            position += 1
+        groups.append(tuple(members))
+    return tuple(groups)

@@ -1,0 +1,153 @@
+"""Re-orthonormalisation of a frame in lanes: modified Gram-Schmidt, columns updated as soon as a direction is known.
+
+The frame is row-major: element (r, k) of its `rows x columns` stands at `r columns + k`.
+"""
+
+from .algebra import ONE, PAIR, QUAD, fused, gather, scaled, scatter, total, zeros
+from .lane import absolute, copysign, exp2i, exponent, full, load, mantissa, maximum, minimum, select, some, sqrt, store
+from .polynomial import pick
+from .helper import helper
+
+
+@helper
+def _squares(lane, frame, rows, columns, k):
+    """Sum of squares of column k; four sums side by side, as one sum takes four cycles to come back."""
+    sums = zeros(lane, QUAD, ONE)
+    r = 0
+    while r + 4 <= rows:
+        four = gather(lane, frame, r * columns + k, columns, QUAD)
+        sums = fused(sums, four, four)
+        r += 4
+    rest = zeros(lane, ONE, ONE)
+    while r < rows:
+        one = gather(lane, frame, r * columns + k, columns, ONE)
+        rest = fused(rest, one, one)
+        r += 1
+    return total(sums) + rest[0]
+
+
+@helper
+def _project(lane, frame, rows, columns, j, k, inverse, due, block):
+    """Take direction j out of the columns k + block where due; `inverse` is 1/|column j|^2."""
+    dots = zeros(lane, block, ONE)
+    for r in range(rows):
+        dots = fused(dots, gather(lane, frame, r * columns + k, 1, block), load(lane, frame, r * columns + j))
+    dots = scaled(dots, select(due, -inverse, 0.0))
+    for r in range(rows):
+        place = r * columns + k
+        left = fused(gather(lane, frame, place, 1, block), dots, load(lane, frame, r * columns + j))
+        scatter(lane, frame, place, 1, block, left)
+
+
+@helper
+def _rescale(lane, frame, rows, columns, k, mask):
+    """Bring column k near 1 by an exact power of two where the mask is true; returns the exponent taken out."""
+    largest = full(lane, 0.0)
+    for r in range(rows):
+        largest = maximum(largest, absolute(load(lane, frame, r * columns + k)))
+    usable = mask & (largest > 0.0)
+    limit = pick(largest, 1022.0, 126.0)
+    shift = select(usable, minimum(exponent(select(usable, largest, 1.0)), limit), 0.0)
+    factor = exp2i(-shift)
+    for r in range(rows):
+        store(lane, frame, r * columns + k, load(lane, frame, r * columns + k) * factor)
+    return shift
+
+
+@helper
+def _revive(lane, frame, rows, columns, j, spare, dead):
+    """Give column j a new direction, orthogonal to those before it, where it is dead; its sum of squares there.
+
+    The direction comes from `spare`, a random matrix like the frame, projected twice for full orthogonality.
+    """
+    candidate = rows * columns  # a column of scratch stands behind the frame
+    for r in range(rows):
+        store(lane, frame, candidate + r, load(lane, spare, r * columns + j))
+    for _ in range(2):
+        for i in range(j):
+            dot = zeros(lane, ONE, ONE)
+            for r in range(rows):
+                q = gather(lane, frame, r * columns + i, 1, ONE)
+                dot = fused(dot, q, load(lane, frame, candidate + r))
+            for r in range(rows):
+                q = load(lane, frame, r * columns + i)
+                store(lane, frame, candidate + r, load(lane, frame, candidate + r) - dot[0] * q)
+    square = full(lane, 0.0)
+    for r in range(rows):
+        new = load(lane, frame, candidate + r)
+        square = square + new * new
+        store(lane, frame, r * columns + j, select(dead, new, load(lane, frame, r * columns + j)))
+    return square
+
+
+@helper
+def _count(lane, products, powers, k, growth):
+    """Multiply the growth factor into column k's running product, kept as mantissa and exponent: no logarithm a step."""
+    factor = load(lane, products, k) * growth
+    store(lane, powers, k, load(lane, powers, k) + exponent(factor))
+    store(lane, products, k, mantissa(factor))
+
+
+@helper
+def _scalar(lane, frame, due, pending, products, powers, lost):
+    """The frame of a scalar is its sign: no square root, no division (together they cost as much as tanh)."""
+    v = load(lane, frame, 0)
+    size = absolute(v)
+    dead = due & (size <= 0.0)
+    _count(lane, products, powers, 0, select(due & ~dead, size, 1.0))
+    store(lane, lost, 0, load(lane, lost, 0) + select(dead, pending, 0.0))
+    store(lane, frame, 0, select(due, copysign(full(lane, 1.0), v), v))
+    return ~due, due
+
+
+@helper
+def orthonormalise(lane, frame, rows, columns, spare, before, due, pending, products, powers, lost):
+    """frame <- Q of frame = Q R where `due`; |R_kk| is multiplied into the running product of column k.
+
+    A column whose norm after projection is at most 8 n eps of its norm before counts as zero: its product stays, `lost`
+    counts the `pending` steps since the last call, and it gets a new direction. Returns two masks: `poor`, whether some
+    column lost so much to the others that the interval should be shorter, and `rich`, whether it may be longer.
+    """
+    if rows == 1:
+        return _scalar(lane, frame, due, pending, products, powers, lost)
+    poor, rich = ~due, due
+    poor = poor & due
+    one = full(lane, 1.0)
+    small, large = pick(one, 1e-200, 1e-24), pick(one, 1e200, 1e24)
+    tolerance = pick(one, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
+    tolerance = tolerance * tolerance
+    steep, gentle = pick(one, 1e-8, 1e-4), pick(one, 1e-4, 1e-2)  # squared sines of the angle to the columns before
+    for k in range(columns):
+        square = _squares(lane, frame, rows, columns, k)
+        wild = due & ((square < small) | (square > large))
+        if some(wild):
+            shift = _rescale(lane, frame, rows, columns, k, wild)
+            store(lane, powers, k, load(lane, powers, k) + shift)
+            square = _squares(lane, frame, rows, columns, k)
+            poor = poor | wild
+        store(lane, before, k, square)
+    for j in range(columns):
+        square = _squares(lane, frame, rows, columns, j)
+        was = load(lane, before, j)
+        dead = due & (square <= tolerance * was)
+        poor = poor | (due & ~dead & (square < steep * was))
+        rich = rich & (dead | (square > gentle * was))
+        if some(dead):
+            square = select(dead, _revive(lane, frame, rows, columns, j, spare, dead), square)
+            store(lane, lost, j, load(lane, lost, j) + select(dead, pending, 0.0))
+        inverse = 1.0 / square
+        k = j + 1
+        while k + 4 <= columns:
+            _project(lane, frame, rows, columns, j, k, inverse, due, QUAD)
+            k += 4
+        if k + 2 <= columns:
+            _project(lane, frame, rows, columns, j, k, inverse, due, PAIR)
+            k += 2
+        if k < columns:
+            _project(lane, frame, rows, columns, j, k, inverse, due, ONE)
+        size = sqrt(square)
+        unit = select(due, size * inverse, 1.0)
+        for r in range(rows):
+            store(lane, frame, r * columns + j, load(lane, frame, r * columns + j) * unit)
+        _count(lane, products, powers, j, select(due & ~dead, size, 1.0))
+    return poor, rich

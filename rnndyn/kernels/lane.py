@@ -1,0 +1,447 @@
+"""The lane type: `width` numbers of one dtype side by side in SIMD registers, one network in each.
+
+`Lane(dtype, width)` names the kind of lane a kernel works on. Compiled, its values are LLVM vectors (numbers, where the
+width is 1: on CUDA and wherever one network runs alone); uncompiled they are NumPy scalars (or arrays, for the
+elementary functions), and every function below is its own meaning. All operations are elementwise, so that no lane
+sees its neighbour and bits do not depend on the width.
+"""
+
+import operator
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.imputils import lower_constant
+from numba.extending import models, register_model, typeof_impl, unbox
+from numba.core.pythonapi import NativeValue
+
+from .primitive import primitive, register
+
+
+class Lane:
+    """The kind of lane that a kernel works on: dtype ("float64" or "float32") and width (numbers side by side)."""
+
+    def __init__(self, dtype="float64", width=1):
+        self.dtype = np.dtype(dtype)
+        self.width = int(width)
+
+    def __repr__(self):
+        return f"Lane({self.dtype.name}, {self.width})"
+
+
+class Number(types.Type):
+    """What a rule computes with: lanes, and (in `dual`) lanes with partial derivatives."""
+
+
+class LaneType(Number):
+    """Values of `Lane(dtype, width)`."""
+
+    def __init__(self, dtype, width):
+        self.dtype, self.width = dtype, width
+        super().__init__(name=f"lane({dtype}, {width})")
+
+
+class MaskType(types.Type):
+    """One truth value per lane."""
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__(name=f"mask({width})")
+
+
+class KindType(types.Type):
+    """The type of a `Lane` object itself: a value without bits."""
+
+    def __init__(self, dtype, width):
+        self.lane = LaneType(dtype, width)
+        super().__init__(name=f"kind({dtype}, {width})")
+
+
+def _vector(element, width):
+    return element if width == 1 else ir.VectorType(element, width)
+
+
+def element_type(dtype):
+    return ir.DoubleType() if dtype == types.float64 else ir.FloatType()
+
+
+@register_model(LaneType)
+class _LaneModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, _vector(element_type(kind.dtype), kind.width))
+
+
+@register_model(MaskType)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, _vector(ir.IntType(1), kind.width))
+
+
+register_model(KindType)(models.OpaqueModel)
+
+
+@typeof_impl.register(Lane)
+def _typeof_lane(lane, context):
+    return KindType(types.float64 if lane.dtype == np.float64 else types.float32, lane.width)
+
+
+@unbox(KindType)
+def _unbox_lane(kind, value, context):
+    return NativeValue(context.context.get_dummy_value())
+
+
+@lower_constant(KindType)
+def _constant_lane(context, builder, kind, value):
+    return context.get_dummy_value()
+
+
+# --- helpers of the code below -----------------------------------------------------------------------------------------
+
+
+def is_lane(kind):
+    return isinstance(kind, LaneType)
+
+
+def is_scalar(kind):
+    return isinstance(kind, (types.Float, types.Integer))
+
+
+def same(*kinds):
+    """The lane type of mixed lane and scalar arguments, or None."""
+    lanes = {kind for kind in kinds if is_lane(kind)}
+    mixed = all(is_lane(kind) or is_scalar(kind) for kind in kinds)
+    return lanes.pop() if mixed and len(lanes) == 1 else None
+
+
+def splat(emit, kind, value, source=None):
+    """An LLVM scalar or lane `value` of type `source` as a lane of type `kind`."""
+    if source is not None and is_lane(source):
+        return value
+    if source is not None:
+        value = emit.context.cast(emit.builder, value, source, kind.dtype)
+    if kind.width == 1:
+        return value
+    vector = emit.type(kind)
+    if isinstance(value, ir.Constant):
+        return ir.Constant(vector, [value.constant] * kind.width)
+    i32 = ir.IntType(32)
+    first = emit.builder.insert_element(ir.Constant(vector, ir.Undefined), value, i32(0))
+    return emit.builder.shuffle_vector(
+        first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(i32, kind.width), None)
+    )
+
+
+def constant(emit, kind, value):
+    """A Python number as a constant lane of type `kind`."""
+    scalar = ir.Constant(element_type(kind.dtype), float(value))
+    return scalar if kind.width == 1 else ir.Constant(emit.type(kind), [scalar.constant] * kind.width)
+
+
+def _integers(emit, kind):
+    """The integer type as wide as the lane's, and a maker of constants of it."""
+    bits = kind.dtype.bitwidth
+    vector = _vector(ir.IntType(bits), kind.width)
+
+    def number(value):
+        return ir.Constant(vector, value if kind.width == 1 else [value] * kind.width)
+
+    return vector, number
+
+
+# --- arithmetic and comparison -----------------------------------------------------------------------------------------
+
+
+def _arithmetic(name):
+    def code(emit, kinds, values):
+        kind = same(*kinds)
+        return getattr(emit.builder, name)(*(splat(emit, kind, v, k) for v, k in zip(values, kinds, strict=True)))
+
+    return code
+
+
+def _comparison(symbol):
+    def result(a, b):
+        kind = same(a, b)
+        return kind and MaskType(kind.width)
+
+    def code(emit, kinds, values):
+        kind = same(*kinds)
+        compare = emit.builder.fcmp_unordered if symbol == "!=" else emit.builder.fcmp_ordered
+        return compare(symbol, *(splat(emit, kind, v, k) for v, k in zip(values, kinds, strict=True)))
+
+    return result, code
+
+
+PAIRS = ((LaneType, LaneType), (LaneType, types.Number), (types.Number, LaneType))
+for _function, _name in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    register(_function, same, _arithmetic(_name), *PAIRS)
+for _symbol, _function in (
+    ("<", operator.lt),
+    ("<=", operator.le),
+    (">", operator.gt),
+    (">=", operator.ge),
+    ("==", operator.eq),
+    ("!=", operator.ne),
+):
+    register(_function, *_comparison(_symbol), *PAIRS)
+register(operator.neg, lambda a: a if is_lane(a) else None, lambda emit, k, v: emit.builder.fneg(v[0]), (LaneType,))
+register(operator.pos, lambda a: a if is_lane(a) else None, lambda emit, k, v: v[0], (LaneType,))
+
+
+def _masks(*kinds):
+    return kinds[0] if all(isinstance(kind, MaskType) for kind in kinds) else None
+
+
+register(operator.and_, _masks, lambda emit, k, v: emit.builder.and_(*v), (MaskType, MaskType))
+register(operator.or_, _masks, lambda emit, k, v: emit.builder.or_(*v), (MaskType, MaskType))
+register(operator.invert, _masks, lambda emit, k, v: emit.builder.not_(v[0]), (MaskType,))
+
+
+# --- primitives: plain functions with a meaning in Python and code in LLVM ----------------------------------------------
+
+
+def _code(name, count):
+    def code(emit, kinds, values):
+        kind = same(*kinds)
+        return emit.call(name, *(splat(emit, kind, v, k) for v, k in zip(values, kinds, strict=True)))
+
+    return code
+
+
+@primitive(lambda a, b, c: same(a, b, c), _code("llvm.fmuladd", 3))
+def fma(a, b, c):
+    """`a b + c`, in one rounding where the machine has it (`fmuladd`: without FMA hardware `fma` would call libm)."""
+    return a * b + c
+
+
+@primitive(lambda a: a if is_lane(a) else None, _code("llvm.sqrt", 1))
+def sqrt(a):
+    """Square root, correctly rounded."""
+    return np.sqrt(a)
+
+
+def _absolute_code(emit, kinds, values):  # by its bits: NVVM knows no llvm.fabs
+    integers, number = _integers(emit, kinds[0])
+    bits = emit.builder.bitcast(values[0], integers)
+    cleared = emit.builder.and_(bits, number((1 << (kinds[0].dtype.bitwidth - 1)) - 1))
+    return emit.builder.bitcast(cleared, emit.type(kinds[0]))
+
+
+@primitive(lambda a: a if is_lane(a) else None, _absolute_code)
+def absolute(a):
+    """|a|."""
+    return np.abs(a)
+
+
+def _copysign_code(emit, kinds, values):
+    kind = same(*kinds)
+    b = emit.builder
+    integers, number = _integers(emit, kind)
+    sign = 1 << (kind.dtype.bitwidth - 1)
+    a, c = (b.bitcast(splat(emit, kind, v, k), integers) for v, k in zip(values, kinds, strict=True))
+    joined = b.or_(b.and_(a, number(sign - 1)), b.and_(c, number(sign)))
+    return b.bitcast(joined, emit.type(kind))
+
+
+@primitive(same, _copysign_code)
+def copysign(a, b):
+    """|a| with the sign of b."""
+    return np.copysign(a, b)
+
+
+def _extremum_code(symbol):
+    def code(emit, kinds, values):
+        kind = same(*kinds)
+        b = emit.builder
+        x, y = (splat(emit, kind, v, k) for v, k in zip(values, kinds, strict=True))
+        pick = b.select(b.fcmp_ordered(symbol, x, y), x, y)
+        return b.select(b.fcmp_unordered("uno", x, x), x, pick)  # a NaN on either side stays
+
+    return code
+
+
+@primitive(same, _extremum_code("<"))
+def minimum(a, b):
+    """The smaller of a and b; NaN if either is."""
+    return np.minimum(a, b)
+
+
+@primitive(same, _extremum_code(">"))
+def maximum(a, b):
+    """The larger of a and b; NaN if either is."""
+    return np.maximum(a, b)
+
+
+def _select_result(mask, a, b):
+    if not isinstance(mask, MaskType):
+        return None
+    if isinstance(a, MaskType) and isinstance(b, MaskType):
+        return a
+    return same(a, b)
+
+
+def _select_code(emit, kinds, values):
+    if isinstance(kinds[1], MaskType):
+        return emit.builder.select(*values)
+    kind = same(kinds[1], kinds[2])
+    a, b = (splat(emit, kind, v, k) for v, k in zip(values[1:], kinds[1:], strict=True))
+    return emit.builder.select(values[0], a, b)
+
+
+@primitive(_select_result, _select_code)
+def select(mask, a, b):
+    """`a` where the mask is true, `b` elsewhere; what is not taken does not touch the result, be it NaN."""
+    if np.ndim(mask):
+        return np.where(mask, a, b)
+    return a if mask else b
+
+
+def _some_code(emit, kinds, values):
+    if kinds[0].width == 1:
+        return values[0]
+    bits = emit.builder.bitcast(values[0], ir.IntType(kinds[0].width))
+    return emit.builder.icmp_unsigned("!=", bits, bits.type(0))
+
+
+@primitive(lambda mask: types.boolean if isinstance(mask, MaskType) else None, _some_code)
+def some(mask):
+    """Whether any lane is true. Only ever used to skip work whose result no lane takes: bits never depend on it."""
+    return bool(np.any(mask))
+
+
+# --- bits of floating-point numbers ------------------------------------------------------------------------------------
+
+FORMAT = {"float64": (52, 1023, np.int64), "float32": (23, 127, np.int32)}  # mantissa bits, exponent bias, integer
+
+
+def _format(kind):
+    return FORMAT[str(kind.dtype)]
+
+
+def _exp2i_code(emit, kinds, values):
+    (kind,) = kinds
+    b = emit.builder
+    bits, bias, _ = _format(kind)
+    integers, number = _integers(emit, kind)
+    magic = constant(emit, kind, 1.5 * 2.0**bits + bias)
+    return b.bitcast(b.shl(b.bitcast(b.fadd(values[0], magic), integers), number(bits)), emit.type(kind))
+
+
+@primitive(lambda k: k if is_lane(k) else None, _exp2i_code)
+def exp2i(k):
+    """2^k for an integer-valued lane k within the range of normal numbers (-1022..1023; float32 -126..127)."""
+    return np.ldexp(np.ones_like(k), np.asarray(k).astype(np.int32))
+
+
+def _nearest_code(emit, kinds, values):
+    magic = constant(emit, kinds[0], 1.5 * 2.0 ** _format(kinds[0])[0])
+    return emit.builder.fsub(emit.builder.fadd(values[0], magic), magic)
+
+
+@primitive(lambda a: a if is_lane(a) else None, _nearest_code)
+def nearest(a):
+    """The nearest integer, ties to even, for |a| < 2^51 (float32: 2^22)."""
+    return np.rint(a)
+
+
+def _mantissa_code(emit, kinds, values):
+    (kind,) = kinds
+    b = emit.builder
+    bits, bias, _ = _format(kind)
+    integers, number = _integers(emit, kind)
+    masked = b.and_(b.bitcast(values[0], integers), number((1 << bits) - 1))
+    return b.bitcast(b.or_(masked, number(bias << bits)), emit.type(kind))
+
+
+@primitive(lambda a: a if is_lane(a) else None, _mantissa_code)
+def mantissa(a):
+    """m in [1, 2) with a = m 2^exponent(a), for normal a > 0."""
+    return 2 * np.frexp(a)[0]
+
+
+def _exponent_code(emit, kinds, values):
+    (kind,) = kinds
+    b = emit.builder
+    bits, bias, _ = _format(kind)
+    integers, number = _integers(emit, kind)
+    shifted = b.lshr(b.bitcast(values[0], integers), number(bits))
+    # an integer k in the low bits of 2^bits reads as 2^bits + k
+    high = b.bitcast(b.or_(shifted, number((bias + bits) << bits)), emit.type(kind))
+    return b.fsub(high, constant(emit, kind, 2.0**bits + bias))
+
+
+@primitive(lambda a: a if is_lane(a) else None, _exponent_code)
+def exponent(a):
+    """e with a = mantissa(a) 2^e, as a lane, for normal a > 0."""
+    return (np.frexp(a)[1] - 1).astype(np.asarray(a).dtype)
+
+
+# --- memory ------------------------------------------------------------------------------------------------------------
+
+
+def _is_view(array):
+    return isinstance(array, types.Array) and array.ndim == 1 and isinstance(array.dtype, types.Float)
+
+
+def _address(emit, kind, array_kind, array, index_kind, index):
+    """Pointer to element `index` of a view: `width` numbers each; a strided view has one lane (a thread's own)."""
+    b = emit.builder
+    view = emit.context.make_array(array_kind)(emit.context, b, array)
+    index = emit.context.cast(b, index, index_kind, types.intp)
+    if array_kind.layout == "C":
+        index = b.mul(index, index.type(kind.width))
+        pointer = b.gep(view.data, [index])
+    else:
+        if kind.width != 1:
+            raise TypeError("a strided view has lanes of width 1")
+        stride = emit.item(view.strides, 0)
+        byte = b.gep(b.bitcast(view.data, cgutils.voidptr_t), [b.mul(index, stride)])
+        pointer = b.bitcast(byte, view.data.type)
+    return b.bitcast(pointer, emit.type(kind).as_pointer())
+
+
+def _load_code(emit, kinds, values):
+    kind = kinds[0].lane
+    pointer = _address(emit, kind, kinds[1], values[1], kinds[2], values[2])
+    return emit.builder.load(pointer, align=kind.dtype.bitwidth // 8)
+
+
+@primitive(
+    lambda lane, view, i: lane.lane if isinstance(lane, KindType) and _is_view(view) else None,
+    _load_code,
+)
+def load(lane, view, i):
+    """Element i of a view: `width` neighbouring numbers. Views are 1-D; indices are not checked."""
+    return view[i]
+
+
+def _store_code(emit, kinds, values):
+    kind = kinds[0].lane
+    pointer = _address(emit, kind, kinds[1], values[1], kinds[2], values[2])
+    value = splat(emit, kind, values[3], kinds[3])
+    emit.builder.store(value, pointer, align=kind.dtype.bitwidth // 8)
+    return emit.context.get_dummy_value()
+
+
+@primitive(
+    lambda lane, view, i, value: types.none if isinstance(lane, KindType) and _is_view(view) else None,
+    _store_code,
+)
+def store(lane, view, i, value):
+    """Set element i of a view."""
+    view[i] = value
+
+
+def _full_code(emit, kinds, values):
+    return splat(emit, kinds[0].lane, values[1], kinds[1])
+
+
+@primitive(lambda lane, value: lane.lane if isinstance(lane, KindType) else None, _full_code)
+def full(lane, value):
+    """The number `value` in every lane."""
+    return lane.dtype.type(value)

@@ -1,0 +1,21 @@
+"""Orbits: the state advanced step by step, kept on the way if asked."""
+
+from .lane import load, store
+from .rule import stages
+from .step import drive, forward
+
+
+def orbit(lane, cell, sizes, at, first, steps, stride, keep, theta, u, x, a, state, record):
+    """s_{t+1} = F(s_t, u_t) for `steps` steps from step `first`; call again to go on.
+
+    sizes: (units, inputs, rows, state values). u holds one input vector a step, `stride` apart (0: a constant input).
+    With `keep`, state t + 1 is written to place t of `record`; `state` always ends as the last.
+    """
+    n, inputs, rows, values = sizes
+    for t in range(first, first + steps):
+        if t == first or stride > 0:
+            drive(lane, rows, inputs, theta, at, u, t * stride, x)
+        forward(lane, stages(cell), n, theta, at, x, a, state)
+        if keep:
+            for i in range(values):
+                store(lane, record, t * values + i, load(lane, state, i))

@@ -1,0 +1,231 @@
+"""Runs of the kernels over ranges of points: what to pack, which calls to make, what to unpack.
+
+Each function takes a `Run` and the points' arrays, one row a point, and returns arrays, one row a point. Nothing in the
+numbers depends on the lane width, the tile, the chunk or the split into calls.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import cpu
+from .adjoint import BLOCK, adjoint, record
+from .lane import Lane
+from .machine import register_bits
+from .orbit import orbit
+from .rule import bind
+from .step import Layout
+from .tangent import ALIVE, BATCHES, LAST, TALLY, lyapunov
+from .tiles import Meter, Pace, Stopped, pack, unpack
+
+
+def lane_width(dtype, units):
+    """Numbers in a lane: several registers hide the latency of tiny networks, wider is slower from N = 3 on.
+
+    Float64 orbit of a tanh unit on AVX-512 at 1, 2, 4 registers: 5.4, 2.7, 1.44 ns a step.
+    """
+    registers = 4 if units == 1 else 2 if units == 2 else 1
+    return registers * register_bits() // (8 * np.dtype(dtype).itemsize)
+
+
+@dataclass
+class Run:
+    """What all chunks of one call share."""
+
+    cell: object
+    dtype: str
+    device: str = "cpu"
+    width: int | None = None
+    pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self):
+        self.bound = bind(self.cell)
+        self.layout = Layout(self.cell)
+        if self.width is None:
+            self.width = 1 if self.device == "python" else lane_width(self.dtype, self.cell.units)
+        self.lane = Lane(self.dtype, self.width)
+
+    def pack(self, points):
+        return pack(np.asarray(points, self.dtype), self.width)
+
+    def unpack(self, tiles, count):
+        return unpack(tiles, self.width, count)
+
+    def scratch(self, size):
+        return np.zeros(size * self.width, self.dtype)
+
+    def zeros(self, tiles, size):
+        return np.zeros((tiles, size * self.width), self.dtype)
+
+    def call(self, function, meter, points, slices_of, *arguments):
+        """One call of a kernel over tiles; the stop and the count of steps around it."""
+        if meter.stop.is_set():
+            raise Stopped
+        begin, end, first, count = slices_of
+        kernel = cpu.COMPILED[function] if self.device == "cpu" else function
+        self.pace.timed((end - begin) * count, kernel, begin, end, self.lane, self.bound, *arguments)
+        covered = min(end * self.width, points) - min(begin * self.width, points)
+        meter.add(covered * count)
+
+
+def trajectories(run, theta, state, inputs, steps, keep, meter):
+    """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N)."""
+    cell, layout = run.cell, run.layout
+    count, values = len(theta), cell.state_size
+    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    full = run.zeros(len(packed), layout.width)
+    full[:, : values * run.width] = run.pack(state)
+    record_ = run.zeros(len(packed), steps * values if keep else 0)
+    x, a = run.scratch(layout.rows), run.scratch(layout.rows)
+    sizes = (cell.units, cell.inputs, layout.rows, values)
+    for part in run.pace.slices(len(packed), steps):
+        run.call(
+            cpu.orbits, meter, count, part, sizes, layout.at, part[2], part[3], stride, keep, packed, u, x, a, full,
+            record_,
+        )  # fmt: skip
+    if keep:
+        return run.unpack(record_, count).reshape(count, steps, values)
+    return run.unpack(full, count)[:, None, :values]
+
+
+def _stride(cell, inputs):
+    """Distance of one step's inputs to the next: 0 for constant ones, (points, 1, I)."""
+    return cell.inputs if inputs.shape[1] > 1 else 0
+
+
+@dataclass
+class Spectra:
+    """Growth of each point: `sums` (points, batches, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
+    (points, k) steps without rank; `alive`."""
+
+    sums: np.ndarray
+    spans: np.ndarray
+    steps: np.ndarray
+    lost: np.ndarray
+    alive: np.ndarray
+
+
+def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
+    """Growth of the frames' columns after `transient` steps; lengths (points,) are all steps of each point.
+
+    frame (points, S N, k) orthonormal; spare (S N, k) random. `every` None: the interval follows the frame.
+    """
+    cell, layout = run.cell, run.layout
+    count, values, columns = frame.shape
+    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    tiles, w = len(packed), run.width
+    steps = int(lengths.max())
+    full = run.zeros(tiles, layout.width)
+    full[:, : values * w] = run.pack(state)
+    frames = run.zeros(tiles, layout.width * columns + values)  # and a column of scratch
+    frames[:, : values * columns * w] = run.pack(frame.reshape(count, -1))
+    products, powers, lost = (run.zeros(tiles, columns) for _ in range(3))
+    products[:] = 1
+    sums = run.zeros(tiles, BATCHES * columns)
+    spans = np.maximum(-(-(lengths - transient) // BATCHES), 1)
+    tally = run.pack(_tally(lengths, spans, transient, every))
+    x, a = run.scratch(layout.rows), run.scratch(layout.rows)
+    da, before = run.scratch(layout.rows * columns), run.scratch(columns)
+    spare = run.pack(np.broadcast_to(spare.reshape(1, -1), (w, spare.size)))[0]
+    sizes = (cell.units, cell.inputs, layout.rows, values, columns)
+    for part in run.pace.slices(tiles, steps):
+        run.call(
+            cpu.spectra, meter, count, part, sizes, layout.at, part[2], part[3], stride, int(every is None), packed, u,
+            x, a, da, full, frames, spare, before, products, powers, lost, sums, tally,
+        )  # fmt: skip
+    tally = run.unpack(tally, count)
+    rest = np.log(np.float64(run.unpack(products, count))) + run.unpack(powers, count) * np.log(2.0)
+    sums = run.unpack(sums, count).reshape(count, BATCHES, columns).astype(np.float64)
+    used = np.maximum(tally[:, LAST] - transient, 0).astype(np.int64)
+    unfinished = np.minimum(used // spans, BATCHES - 1)  # a diverged point's last batch was never closed
+    sums[np.arange(count), unfinished] += np.where(used[:, None] > 0, rest, 0.0)
+    return Spectra(sums, spans, used, run.unpack(lost, count).astype(np.float64), tally[:, ALIVE] > 0)
+
+
+def _tally(lengths, spans, transient, every):
+    """The lanes of `tally` at the start (see `tangent`)."""
+    tally = np.zeros((len(lengths), TALLY))
+    pace = np.full(len(lengths), 1 if every is None else every)
+    until = np.full(len(lengths), transient) if transient else np.minimum(spans, lengths)
+    tally[:] = np.stack(
+        [
+            np.ones(len(lengths)),
+            np.zeros(len(lengths)),
+            np.minimum(pace, until),
+            until,
+            np.full(len(lengths), -1 if transient else 0),
+            pace,
+            spans,
+            lengths,
+        ],
+        axis=1,
+    )
+    return tally
+
+
+@dataclass
+class Cotangents:
+    """Gradients of each point: `theta` in the order of `Layout`, `inputs` like the inputs, `state`, `log_norms`."""
+
+    theta: np.ndarray
+    inputs: np.ndarray
+    state: np.ndarray
+    log_norms: np.ndarray
+    bounded: np.ndarray  # whether the state stayed within the bound
+
+
+def cotangents(run, theta, state, inputs, lengths, steps, direct, meter):
+    """BPTT of each point. direct (points, steps + 1, S N) is dL/ds_t, or (points, 1, S N) for the last state only."""
+    cell, layout = run.cell, run.layout
+    count, values = state.shape
+    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    tiles, depth, parameters = len(packed), len(cell.stages), len(cell.parameters)
+    full = run.zeros(tiles, layout.width)
+    full[:, : values * run.width] = run.pack(state)
+    g, gtheta, gu = run.zeros(tiles, layout.width), np.zeros_like(packed), np.zeros_like(u)
+    length, tally, norms = run.pack(lengths[:, None]), run.zeros(tiles, 2), run.zeros(tiles, steps + 1)
+    tally[:, run.width :] = 1
+    every = direct.shape[1] > 1
+    direct = run.pack(direct.reshape(count, -1))
+    history = run.scratch((steps + 1) * values)
+    x, a = run.scratch(layout.rows), run.scratch(layout.rows)
+    entry, gp = run.scratch(depth * layout.width), run.scratch(depth * parameters * cell.units)
+    ga, gx = run.scratch(BLOCK * layout.rows), run.scratch(BLOCK * layout.rows)
+    v = run.scratch(BLOCK * depth * cell.units)
+    sizes = (cell.units, cell.inputs, layout.rows, values, layout.width, depth, parameters)
+
+    def backward(tile, end, first, steps_, forward):
+        part = tile, end, first, steps_
+        run.call(
+            cpu.adjoints, meter, count, part, sizes, layout.at, first, steps_, stride, int(every), forward, packed, u,
+            x, a, full, history, entry, length, direct, g, tally, ga, gx, gp, v, gtheta, gu, norms,
+        )  # fmt: skip
+
+    for begin, end, first, part in run.pace.slices(tiles, steps):
+        if first == 0 and part == steps:
+            backward(begin, end, 0, steps, True)
+            continue
+        # one long run: forward in parts, then backward in the same parts
+        part_ = begin, end, first, part
+        run.call(
+            cpu.records, Meter(), count, part_, sizes[:4], layout.at, first, part, stride, packed, u, x, a, full,
+            history, length, tally,
+        )  # fmt: skip
+        if meter.stop.is_set():
+            raise Stopped
+        if first + part == steps:
+            stop = steps
+            while stop > 0:
+                start = max(0, stop - part)
+                backward(begin, end, start, stop - start, False)
+                stop = start
+    return Cotangents(
+        run.unpack(gtheta, count),
+        run.unpack(gu, count).reshape(inputs.shape),
+        run.unpack(g, count)[:, :values],
+        run.unpack(norms, count),
+        run.unpack(tally, count)[:, 1] > 0,
+    )
+
+
+KERNELS = (orbit, lyapunov, record, adjoint)

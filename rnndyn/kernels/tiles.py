@@ -1,0 +1,104 @@
+"""Points to tiles and back, and the order of work: chunks of points for threads, short calls within a chunk."""
+
+import concurrent.futures
+import threading
+import time
+
+import numpy as np
+
+CALL = 0.1  # seconds that a call of a kernel should last: progress and Ctrl-C wait for no longer
+CHUNK_BYTES = 1 << 25  # of packed arrays in a chunk: what a thread works on at a time
+
+
+def pack(points, width):
+    """(points, values) -> (tiles, values * width); a short last tile repeats the last point."""
+    count, values = points.shape
+    tiles = -(-count // width)
+    if tiles * width != count:
+        points = points[np.minimum(np.arange(tiles * width), count - 1)]
+    lanes = points.reshape(tiles, width, values).transpose(0, 2, 1)
+    return np.ascontiguousarray(lanes).reshape(tiles, values * width)
+
+
+def unpack(tiles, width, count):
+    """(tiles, values * width) -> (count, values)."""
+    values = tiles.shape[1] // width
+    points = tiles.reshape(len(tiles), values, width).transpose(0, 2, 1)
+    return np.ascontiguousarray(points).reshape(len(tiles) * width, values)[:count]
+
+
+class Stopped(Exception):
+    """Raised within a worker when the run was given up."""
+
+
+class Meter:
+    """Steps done (points times steps), counted by all threads; and whether to stop."""
+
+    def __init__(self):
+        self.done = 0
+        self.stop = threading.Event()
+        self._lock = threading.Lock()
+
+    def add(self, steps):
+        with self._lock:
+            self.done += steps
+
+
+class Pace:
+    """How many steps of one tile fit in a call; learnt from the calls, and never of influence on the numbers."""
+
+    def __init__(self):
+        self.seconds = None  # for one step of one tile
+
+    def slices(self, tiles, steps):
+        """Yield (begin, end, first, count): whole runs of some tiles, or part of the run of one."""
+        begin, first = 0, 0
+        while begin < tiles:
+            fit = 32 if self.seconds is None else max(1, int(CALL / self.seconds))
+            if first == 0 and fit >= steps:
+                end = min(tiles, begin + fit // steps)
+                yield begin, end, 0, steps
+                begin = end
+                continue
+            count = min(fit, steps - first)
+            yield begin, begin + 1, first, count
+            first += count
+            if first == steps:
+                begin, first = begin + 1, 0
+
+    def timed(self, work, function, *arguments):
+        """Call a kernel that takes `work` steps of a tile."""
+        begun = time.perf_counter()
+        function(*arguments)
+        seconds = (time.perf_counter() - begun) / work
+        self.seconds = seconds if self.seconds is None else 0.5 * (self.seconds + seconds)
+
+
+def chunks(count, width, values, threads):
+    """Ranges of points: whole tiles, packed arrays of `values` float64 a point within `CHUNK_BYTES`, enough for all."""
+    largest = max(1, CHUNK_BYTES // (8 * max(values, 1) * width))
+    tiles = -(-count // width)
+    size = min(largest, max(1, -(-tiles // (4 * threads)))) * width
+    return [(low, min(low + size, count)) for low in range(0, count, size)]
+
+
+def work(function, ranges, threads, total, report):
+    """Call `function(low, high, meter)` for all ranges on a pool of threads; `report(done, total)` from this thread.
+
+    The pool is this call's own (one of the module would hang after a fork). Ctrl-C stops the workers at the end of
+    their current calls.
+    """
+    meter = Meter()
+    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    try:
+        pending = {pool.submit(function, low, high, meter) for low, high in ranges}
+        while pending:
+            done, pending = concurrent.futures.wait(
+                pending, timeout=0.1, return_when=concurrent.futures.FIRST_EXCEPTION
+            )
+            for future in done:
+                future.result()
+            report(meter.done, total)
+    finally:
+        meter.stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,15 @@
+"""Figures and the page. `rd.report(dataset, directory)` calls this module: the floor and its verb share one name."""
+
+import sys
+import types
+
+from rnndyn.report.write import report
+
+__all__ = ["report"]
+
+
+class _Verb(types.ModuleType):
+    __call__ = staticmethod(report)
+
+
+sys.modules[__name__].__class__ = _Verb

@@ -1,0 +1,107 @@
+"""How far the borders between measured labels lie from a closed-form curve, in grid cells."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from rnndyn.sweep.curves import Curve
+
+__all__ = ["Distances", "borders", "boundary_distances"]
+
+Points = NDArray[np.float64]
+STEP = 0.02  # cells between samples of the curve
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Distances in grid cells. `to_curve`: from each piece of measured border; `to_border`: from the curve back.
+
+    The second leaves out the stretch near a tip where the tongue is thinner than two cells: no grid point need lie in
+    it. `pieces` is the number of pairs of neighbouring grid points with different labels.
+    """
+
+    to_curve: float
+    median: float
+    to_border: float
+    pieces: int
+
+
+def borders(labels: NDArray[np.integer]) -> Points:
+    """Return the midpoints, in grid units, of neighbours whose labels (x, y) differ; a label below 1 is unknown."""
+    found = []
+    for axis in (0, 1):
+        first = np.take(labels, range(labels.shape[axis] - 1), axis)
+        second = np.take(labels, range(1, labels.shape[axis]), axis)
+        at = np.argwhere((first != second) & (first > 0) & (second > 0)).astype(np.float64)
+        at[:, axis] += 0.5
+        found.append(at)
+    return np.concatenate(found)
+
+
+def boundary_distances(labels: NDArray[np.integer], x: Points, y: Points, curve: "Curve") -> Distances | None:
+    """Return the distances between the borders of `labels` (x, y) and `y = +-curve(x)`; None if one has no points.
+
+    Needs evenly spaced axes. Only the curve inside the grid counts.
+    """
+    samples = _samples(x, y, curve)
+    found = borders(labels)
+    if not len(samples) or not len(found):
+        return None
+    there = nearest(found, samples)
+    resolved = samples[_height(samples, y) >= 2.0][::10]
+    back = nearest(resolved, found) if len(resolved) else np.zeros(1)
+    return Distances(float(there.max()), float(np.median(there)), float(back.max()), len(found))
+
+
+def nearest(points: Points, targets: Points) -> Points:
+    """Return the distance from each of `points` (n, 2) to the nearest of `targets` (m, 2).
+
+    A window in the first coordinate, widened until nothing outside it can be nearer (SciPy's tree would take longer to
+    import than this takes to run).
+    """
+    targets = targets[np.argsort(targets[:, 0], kind="stable")]
+    distances = np.full(len(points), np.inf)
+    width, open_ = 1.5, np.arange(len(points))
+    while len(open_):
+        starts = np.searchsorted(targets[:, 0], points[open_, 0] - width)
+        stops = np.searchsorted(targets[:, 0], points[open_, 0] + width, side="right")
+        for point, start, stop in zip(open_, starts, stops, strict=True):
+            if stop > start:
+                apart = targets[start:stop] - points[point]
+                distances[point] = math.sqrt(np.einsum("ij,ij->i", apart, apart).min())
+        everything = (starts == 0) & (stops == len(targets))
+        open_ = open_[(distances[open_] > width) & ~everything]
+        width *= 4
+    return distances
+
+
+def _samples(x: Points, y: Points, curve: "Curve") -> Points:
+    """Return points of the curve inside the grid, in grid units, at most about STEP apart."""
+    inside = np.clip(np.sort([curve.tip, *(x[0], x[-1])]), min(x[0], x[-1]), max(x[0], x[-1]))
+    at = np.unique(np.concatenate([np.linspace(a, b, 20_001) for a, b in itertools.pairwise(inside)]))
+    height = curve.height(at)
+    at, height = at[np.isfinite(height)], height[np.isfinite(height)]
+    both = [np.stack([(at - x[0]) / (x[1] - x[0]), (sign * height - y[0]) / (y[1] - y[0])], axis=1) for sign in (1, -1)]
+    both = [_refine(part) for part in both if len(part)]
+    if not both:
+        return np.empty((0, 2))
+    samples = np.concatenate(both)
+    return samples[np.all((samples >= 0) & (samples <= [len(x) - 1, len(y) - 1]), axis=1)]
+
+
+def _refine(points: Points) -> Points:
+    """Return points along the same polyline, STEP apart."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    even = np.linspace(0.0, along[-1], int(along[-1] / STEP) + 2)
+    return np.stack([np.interp(even, along, points[:, 0]), np.interp(even, along, points[:, 1])], axis=1)
+
+
+def _height(samples: Points, y: Points) -> Points:
+    """Return the height of the tongue `|y| < curve` at each sample, in grid cells."""
+    zero = -y[0] / (y[1] - y[0])
+    return 2.0 * np.abs(samples[:, 1] - zero)

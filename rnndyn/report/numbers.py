@@ -1,0 +1,185 @@
+"""The numbers of a report: what was found, how sure it is, and how well it meets the theory."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnndyn.report.boundaries import boundary_distances
+from rnndyn.report.maps import even, share
+from rnndyn.report.regimes import regime_classes
+from rnndyn.sweep.checks import figure_axes
+from rnndyn.sweep.curves import CURVES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.sweep.study import Study
+
+__all__ = ["CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "missing_points", "status_rows"]
+
+SETTLES, CHAOTIC = "Nearby states meet: λ₁ < 0", "Nearby states part: λ₁ > 0"
+STATUSES = ("status", "gradient_status", "attractors_status")
+MEANING = {
+    "NOT_COMPUTED": "not computed yet",
+    "OK": "computed as described; its error is the one stated",
+    "NOT_CONVERGED": "the value still moved when the steps ran out; its error bar says by how much",
+    "SINGULAR": "a direction is lost for good (zero slope), its exponent is −∞",
+    "DIVERGED": "the state left every bound; the value covers the steps until then",
+    "INVALID": "a weight is not a finite number",
+}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A line of the key numbers: what, its value, and how to take it; `kind` groups lines of one question."""
+
+    what: str
+    value: str
+    note: str = ""
+    kind: str = ""
+
+
+def count(number: int) -> str:
+    """Return a number with its thousands set apart by thin spaces."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
+    """Return the key numbers of a result, those of each measurement and then those of the theory curves."""
+    numbers = []
+    if "exponents" in dataset:
+        numbers += _exponent_numbers(dataset, study)
+    if "log_norms" in dataset:
+        numbers += _gradient_numbers(dataset, study)
+    if "attractors" in dataset:
+        classes = regime_classes(dataset)
+        rows = zip(classes.names, classes.counts(), strict=True)
+        numbers += [
+            Number(name.capitalize(), share(found, study.points), _points(found), "regime") for name, found in rows
+        ]
+        undecided = int(np.sum(dataset["attractors"].values == 0))
+        if undecided:
+            numbers.append(Number("No attractor decided", share(undecided, study.points), _points(undecided)))
+    return numbers + _theory_numbers(dataset, study)
+
+
+def _points(number: int) -> str:
+    return f"{count(number)} grid point" + "s" * (number != 1)
+
+
+def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
+    status = dataset["status"]
+    flags = dict(zip(str(status.attrs["flag_meanings"]).split(), status.attrs["flag_values"], strict=True))
+    bounded = ~np.isin(status.values, [flags["NOT_COMPUTED"], flags["DIVERGED"], flags["INVALID"]])
+    values = np.where(bounded, dataset["exponents"].isel(exponent=0).values, np.nan)
+    errors = dataset["exponents_stderr"].isel(exponent=0).values
+    total = study.points
+    margin = 2 * np.where(np.isfinite(errors), errors, 0.0)
+    settles, grows = int(np.sum(values + margin < 0)), int(np.sum(values - margin > 0))
+    near, burst = int(np.sum(~np.isnan(values))) - settles - grows, int(np.sum(status.values == flags["DIVERGED"]))
+    numbers = [
+        Number(SETTLES, share(settles, total), "the state settles, by more than twice the standard error of λ₁"),
+        Number(CHAOTIC, share(grows, total), "chaos or slow growth, by more than twice the standard error of λ₁"),
+        Number("On the border: λ₁ = 0", share(near, total), "within twice the standard error of λ₁"),
+    ]
+    if burst:
+        numbers.append(Number("Blows up", share(burst, total), "the state leaves every bound"))
+    finite = np.where(np.isfinite(values), values, -np.inf)
+    if np.any(np.isfinite(finite)):
+        at = np.unravel_index(int(np.argmax(finite)), finite.shape)
+        value = f"{_plain(finite[at])} ± {errors[at]:.1g}"
+        numbers.append(Number("Largest exponent (nat/step)", value, _place(dataset, study, at)))
+        known = errors[np.isfinite(errors)]
+        if len(known):
+            spread = f"95 % of all points are below {np.quantile(known, 0.95):.1g}"
+            numbers.append(Number("Median standard error (nat/step)", f"{np.median(known):.1g}", spread))
+    return numbers
+
+
+def _gradient_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
+    values = dataset["log_norms"].isel(lag=0).values / np.log(10.0)
+    lag, total = int(dataset["lag"][0]), study.points
+    gone, burst = int(np.sum(values < -6)), int(np.sum(values > 6))
+    numbers = [
+        Number(
+            f"Gradient vanished after {lag} steps", share(gone, total), "smaller than 10⁻⁶ of what it was at the loss"
+        ),
+        Number(
+            f"Gradient exploded after {lag} steps", share(burst, total), "larger than 10⁶ times what it was at the loss"
+        ),
+    ]
+    finite = np.where(np.isfinite(values), values, -np.inf)
+    if np.any(np.isfinite(finite)):
+        at = np.unravel_index(int(np.argmax(finite)), finite.shape)
+        numbers.append(
+            Number(f"Largest gradient after {lag} steps", _power(float(finite[at])), _place(dataset, study, at))
+        )
+    return numbers
+
+
+def _theory_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
+    """Return, for each theory curve of the study, how far the measured border lies from it."""
+    numbers, seen = [], set()
+    for figure in study.figure:
+        x, y = figure_axes(figure, list(study.axes))
+        for name in figure.theory:
+            curve = CURVES[name]
+            if name in seen or y is None or curve.jumps not in dataset or len(study.axes) != 2:
+                continue
+            seen.add(name)
+            data = dataset[curve.jumps].transpose(x, y)
+            across, up = data[x].values, data[y].values
+            if min(len(across), len(up)) < 2 or not (even(across) and even(up)):
+                continue
+            found = boundary_distances(data.values, across, up, curve)
+            what = f"Measured border from the {curve.label.removesuffix(' (closed form)')} curve"
+            if found is None:
+                numbers.append(Number(what, "–", f"no border of “{curve.jumps}” inside this grid"))
+                continue
+            note = (
+                f"median {found.median:.2f}; from {count(found.pieces)} pairs of neighbours that differ in "
+                f"“{curve.jumps}”. Back from the curve to the nearest such pair: at most {found.to_border:.2f}, "
+                "where the tongue is at least two cells high"
+            )
+            numbers.append(Number(what, f"at most {found.to_curve:.2f} grid cells", note))
+    return numbers
+
+
+def status_rows(dataset: "xr.Dataset") -> list[tuple[str, str, int, str]]:
+    """Return the rows (quantity, name of the status, number of points, meaning) that occur."""
+    rows = []
+    for variable in STATUSES:
+        if variable not in dataset:
+            continue
+        status = dataset[variable]
+        quantity = str(status.attrs["long_name"]).removeprefix("status of the ")
+        for flag, name in zip(status.attrs["flag_values"], str(status.attrs["flag_meanings"]).split(), strict=True):
+            if found := int(np.sum(status.values == flag)):
+                rows.append((quantity, name, found, MEANING.get(name, "")))
+    return rows
+
+
+def missing_points(dataset: "xr.Dataset") -> int:
+    """Return the number of grid points that were not computed yet."""
+    missing = [dataset[name].values == -1 for name in STATUSES if name in dataset]
+    return int(np.sum(np.any(missing, axis=0))) if missing else 0
+
+
+def _place(dataset: "xr.Dataset", study: "Study", at: tuple[Any, ...]) -> str:
+    places = zip(study.axes, at, strict=True)
+    return "at " + ", ".join(f"{name} = {_plain(dataset[name].values[index], 4)}" for name, index in places)
+
+
+def _plain(value: float | NDArray[Any], digits: int = 5) -> str:
+    return f"{float(value):.{digits}g}".replace("-", "−")
+
+
+def _power(exponent: float) -> str:
+    """Return `10**exponent` as "3.2 · 10¹²"."""
+    if -3 <= exponent < 5:
+        return f"{10**exponent:.3g}"
+    whole = int(np.floor(exponent))
+    digits = str(whole).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{10 ** (exponent - whole):.2f} · 10{digits}"

@@ -1,0 +1,19 @@
+"""Labels: the study file, the parameter grid, the result store and the runner.
+
+`rd.sweep(study)` calls this module: the floor and its main verb share one name, so the module is callable.
+"""
+
+import sys
+import types
+
+from rnndyn.sweep.run import sweep
+from rnndyn.sweep.study import Study, read_study
+
+__all__ = ["Study", "read_study", "sweep"]
+
+
+class _Verb(types.ModuleType):
+    __call__ = staticmethod(sweep)
+
+
+sys.modules[__name__].__class__ = _Verb

@@ -1,0 +1,55 @@
+"""The grid cut into chunks: blocks that are contiguous in row-major order, so each is a run of grid indices."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Chunk", "chunk_shape", "chunks"]
+
+MOST = 16_384  # points: progress is kept every few seconds even for the cheapest cell
+LEAST = 32  # points: enough for the lanes and threads of an expensive cell
+BYTES = 256 * 2**20  # of working memory
+OPERATIONS = 2e11  # multiply-adds, about ten seconds on two cores
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Block number `index`, at `corner` on the grid of chunks; `slices` select it, `first` is its first grid index."""
+
+    index: int
+    corner: tuple[int, ...]
+    slices: tuple[slice, ...]
+    first: int
+    shape: tuple[int, ...]
+
+    @property
+    def points(self) -> int:
+        """The number of grid points in this chunk."""
+        return math.prod(self.shape)
+
+
+def chunk_shape(shape: tuple[int, ...], bytes_per_point: float, operations_per_point: float) -> tuple[int, ...]:
+    """Return the size of a chunk along each axis; it depends on the study only, never on the machine.
+
+    Whole trailing axes, a part of one axis, and 1 along those before it.
+    """
+    room = min(MOST, BYTES / bytes_per_point, max(LEAST, OPERATIONS / operations_per_point))
+    sizes = []
+    for num in reversed(shape):
+        parts = math.ceil(num / max(1, min(num, int(room))))
+        sizes.append(math.ceil(num / parts))
+        room = room / num if parts == 1 else 1
+    return tuple(reversed(sizes))
+
+
+def chunks(shape: tuple[int, ...], size: tuple[int, ...]) -> Iterator[Chunk]:
+    """Yield the chunks of a grid in row-major order."""
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    corners = itertools.product(*(range(math.ceil(num / step)) for num, step in zip(shape, size, strict=True)))
+    for index, corner in enumerate(corners):
+        starts = [at * step for at, step in zip(corner, size, strict=True)]
+        stops = [min(start + step, num) for start, step, num in zip(starts, size, shape, strict=True)]
+        first = sum(start * stride for start, stride in zip(starts, strides, strict=True))
+        lengths = tuple(stop - start for start, stop in zip(starts, stops, strict=True))
+        yield Chunk(index, corner, tuple(map(slice, starts, stops)), first, lengths)

@@ -1,0 +1,192 @@
+"""The runner: a study's grid, chunk by chunk, into a labelled dataset."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnndyn.errors import InputError
+from rnndyn.sweep import files
+from rnndyn.sweep.grid import Chunk, chunk_shape, chunks
+from rnndyn.sweep.labels import attributes, coordinates
+from rnndyn.sweep.measures import Block, Measurement, measurements
+from rnndyn.sweep.progress import Choice, Progress, progress_display
+from rnndyn.sweep.provenance import identity
+from rnndyn.sweep.store import FORMAT, MANIFEST, PAGE, RESULT, Memory, Store
+from rnndyn.sweep.study import Study, read_study
+from rnndyn.sweep.weights import build_weights
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    study: Study | str | os.PathLike[str],
+    *,
+    directory: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    progress: Choice = None,
+    overrides: Mapping[str, Any] | None = None,
+    fresh: bool = False,
+) -> "xr.Dataset":
+    """Compute a study on its grid and return the dataset, whose dimensions are the study's axes.
+
+    study: a Study or the path of its file; `overrides` (of a path only) replaces values, `{"axes.w.num": 64}`.
+    directory: where `result.zarr` and `manifest.json` are kept chunk by chunk. A sweep of the same study that was
+        interrupted there is completed with the same bits, a finished one is opened; `fresh` starts again. None: memory.
+    threads: number of threads (None: all cores). The bits do not depend on it.
+    progress: None (a bar if stderr is a terminal), True, False, or a callable of (steps done, steps in all).
+
+    Raises InputError for a mistake in the study or a folder that holds something else. An interrupt passes through.
+    """
+    if not isinstance(study, Study):
+        study = read_study(study, overrides)
+    elif overrides:
+        raise InputError("overrides change a study file: give its path instead of a Study")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads = {threads}: expected at least 1")
+    cell = study.make_cell()
+    work = measurements(study, cell)
+    manifest = _manifest(study, cell, work)
+    variables = [variable for measurement in work for variable in measurement.variables]
+    labels = coordinates(study, variables)
+    if directory is None:
+        memory = Memory(manifest, variables, labels)
+        _fill(study, cell, work, memory, threads, progress)
+        return memory.dataset(attributes(study, manifest))
+    directory = Path(directory)
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file: a folder is needed")
+    directory.mkdir(parents=True, exist_ok=True)
+    with files.hold(directory):
+        if fresh:
+            clear(directory)
+        store = None if fresh else Store.open(directory, manifest)
+        if store is None:
+            store = Store.create(directory, manifest, variables, labels, attributes(study, manifest))
+        store.sweep_up()
+        _fill(study, cell, work, store, threads, progress)
+        return store.dataset()
+
+
+def clear(directory: Path) -> None:
+    """Delete what rnndyn wrote into a folder; raises InputError if the folder is not one of its own."""
+    if any(directory.iterdir()) and not (directory / MANIFEST).exists():
+        raise InputError(f"{directory} is not empty and holds no result of rnndyn: choose another folder")
+    if not (directory / MANIFEST).exists():
+        return
+    # First the manifest stops vouching for the chunks, then they go; it stays until the end to mark the folder as ours.
+    files.write(directory / MANIFEST, json.dumps({"format": FORMAT, "identity": {}, "laid_out": False}) + "\n")
+    for name in (PAGE, RESULT, "map*.png", "map*.svg", ".*.partial"):
+        for path in directory.glob(name):
+            files.remove(path)
+
+
+def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any]:
+    weights = 8.0 * sum(math.prod(shape) for shape in cell.shapes.values())
+    memory = max(measurement.bytes for measurement in work) + weights
+    operations = sum(measurement.steps for measurement in work) * weights / 8
+    size = chunk_shape(study.shape, memory, operations)
+    return {
+        "format": FORMAT,
+        "name": study.name,
+        "file": study.file,
+        "study": study.text,
+        "identity": identity(study, cell),
+        "chunks": {
+            "grid": list(study.shape),
+            "shape": list(size),
+            "total": sum(1 for _ in chunks(study.shape, size)),
+            "done": [],
+        },
+        "laid_out": False,
+        "finished": False,
+        "seconds": {"sweep": 0.0, "compile": 0.0},
+        "threads": [],
+    }
+
+
+def _fill(
+    study: Study,
+    cell: Any,
+    work: list[Measurement],
+    store: Store | Memory,
+    threads: int | None,
+    progress: Choice,
+) -> None:
+    """Compute the chunks that `store` does not hold yet."""
+    if store.manifest["finished"]:
+        return
+    everything = list(chunks(study.shape, tuple(store.manifest["chunks"]["shape"])))
+    per_point = sum(measurement.steps for measurement in work)
+    store.manifest["threads"] = sorted({*store.manifest["threads"], threads or _cores()})
+    done = per_point * sum(chunk.points for chunk in everything if chunk.index in store.done)
+    seconds = store.manifest["seconds"]
+    compiled: set[str] = set()
+    with progress_display(progress, per_point * study.points, done) as display:
+        display.at(done)
+        for chunk in everything:
+            if chunk.index in store.done:
+                continue
+            start = time.monotonic()
+            arrays, compiling = _compute(study, cell, work, chunk, threads, display, compiled)
+            display.say("writing")
+            seconds["compile"] += compiling
+            seconds["sweep"] += time.monotonic() - start
+            store.write(chunk, arrays)
+    store.finish()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _compute(
+    study: Study,
+    cell: Any,
+    work: list[Measurement],
+    chunk: Chunk,
+    threads: int | None,
+    display: Progress,
+    compiled: set[str],
+) -> tuple[dict[str, Any], float]:
+    """Return the variables of one chunk, and the seconds that passed before the first steps of new kernels."""
+    axes = zip(study.axes.items(), chunk.slices, strict=True)
+    weights = build_weights(study, cell, {name: axis.values[part] for (name, axis), part in axes})
+    arrays: dict[str, Any] = {}
+    waited = 0.0
+    for measurement in work:
+        before, steps = display.done, measurement.steps * chunk.points
+        start = time.monotonic()
+        first: list[float] = []
+        report = _reporter(display, measurement.name, before, steps, start, first)
+        display.say(measurement.name if measurement.name in compiled else f"compiling {measurement.name}")
+        result = measurement(Block(weights, chunk.first, threads, report))
+        display.at(before + steps)
+        waited += 0.0 if measurement.name in compiled else (first[0] if first else 0.0)
+        compiled.add(measurement.name)
+        for variable in measurement.variables:
+            shape = (*chunk.shape, *map(len, variable.dims.values()))
+            if result[variable.name].shape != shape:
+                raise AssertionError(f"{variable.name}: shape {result[variable.name].shape}, expected {shape}")
+            arrays[variable.name] = result[variable.name]
+    return arrays, waited
+
+
+def _reporter(
+    display: Progress, name: str, before: float, steps: float, start: float, first: list[float]
+) -> Callable[[float, float], None]:
+    """Return the callable that moves the display from `before` to `before + steps`; `first` gets the first delay."""
+
+    def report(done: float, total: float) -> None:
+        if not first:
+            first.append(time.monotonic() - start)
+            display.say(name)
+        display.at(before + steps * done / max(total, 1))
+
+    return report

@@ -1,0 +1,108 @@
+"""Pydantic's findings as sentences: the key, its value, and what to write instead."""
+
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from rnndyn.errors import nearest, suggestion
+
+__all__ = ["sentences"]
+
+EXPECTED = {
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "finite_number": "expected a finite number",
+    "string_type": "expected a text in quotes",
+    "bool_type": "expected true or false",
+    "tuple_type": "expected a list",
+    "dict_type": "expected a table",
+    "model_type": "expected a table",
+    "model_attributes_type": "expected a table",
+    "too_short": "expected at least one entry",
+}
+BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "less_than_equal": ("le", "at most"),
+    "greater_than": ("gt", "above"),
+}
+
+
+def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return one sentence for each place of the study file that is wrong; `model` is the root that was validated."""
+    by_place: dict[str, str] = {}
+    for found in error.errors():
+        loc = tuple(part for part in found["loc"] if not _is_branch(part))
+        by_place.setdefault(place(loc), _sentence(dict(found), loc, model))
+    return list(by_place.values())
+
+
+def place(loc: tuple[int | str, ...]) -> str:
+    """Return a key as the study file writes it: `[run] steps`, `[axes] w`, `[measure.lyapunov] k`, `title`."""
+    if loc and loc[0] == "figure":
+        loc = ("[figure]", *loc[2:])
+    keys = [str(part) for part in loc if isinstance(part, str) and part != "listed"]
+    if not keys:
+        return ""
+    if len(keys) == 1:
+        return keys[0] if keys[0] in ("title", "question", "claim") else f"[{keys[0]}]"
+    depth = 2 if keys[0] == "measure" else 1
+    return f"[{'.'.join(keys[:depth])}] {'.'.join(keys[depth:])}".strip()
+
+
+def _is_branch(part: int | str) -> bool:
+    """Pydantic names the branch of a union it tried (`int`, `finite-float`) as if it were a key."""
+    return isinstance(part, str) and part in (
+        "int",
+        "float",
+        "str",
+        "finite-float",
+        "constrained-int",
+        "constrained-str",
+    )
+
+
+def _sentence(found: dict[str, Any], loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    kind, value, where = found["type"], found["input"], place(loc)
+    if kind == "extra_forbidden":
+        above = place(loc[:-1])
+        table = f" in {above}" if above else ""
+        return f"unknown key '{loc[-1]}'{table}; {suggestion(loc[-1], _fields(model, loc[:-1]))}"
+    if kind == "missing":
+        return f"{where} is missing"
+    if kind == "value_error":
+        text = str(found["ctx"]["error"])
+        return f"{where}: {text}" if where else text
+    if kind == "literal_error":
+        expected = found["ctx"]["expected"]
+        guess = nearest(value, expected.replace("'", "").replace(" or ", ", ").split(", "))
+        hint = f"; did you mean '{guess}'?" if guess else ""
+        return f"{where} = {value!r}: expected {expected}{hint}"
+    if kind in BOUNDS:
+        key, words = BOUNDS[kind]
+        return f"{where} = {value!r}: expected {words} {found['ctx'][key]:g}"
+    return f"{where} = {value!r}: {EXPECTED.get(kind, found['msg'][0].lower() + found['msg'][1:])}"
+
+
+def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that the table at `loc` knows."""
+    for part in loc:
+        if isinstance(part, str) and part in model.model_fields:
+            inner = list(_models(model.model_fields[part].annotation))
+            if not inner:
+                return []
+            model = inner[0]
+    return [name for name in model.model_fields if name != "listed"]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the tables inside a type: those of a union, of a dictionary's values, of a list's entries."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for inner in typing.get_args(annotation):
+        yield from _models(inner)

@@ -1,0 +1,201 @@
+"""The result on disk: `result.zarr`, one Zarr chunk per block of the grid, and `manifest.json` beside it.
+
+A chunk counts once the manifest lists it, and the manifest lists it only after its data are flushed to the disk. A
+sweep killed at any moment therefore leaves whole chunks, and the next one computes only those that are not listed.
+"""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnndyn.errors import InputError
+from rnndyn.sweep import files
+from rnndyn.sweep.grid import Chunk
+from rnndyn.sweep.provenance import differences
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.sweep.labels import Coordinate
+    from rnndyn.sweep.measures import Variable
+
+__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "read_manifest"]
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+RESULT = "result.zarr"
+PAGE = "index.html"
+FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
+
+
+def read_manifest(directory: Path) -> dict[str, Any] | None:
+    """Return the manifest in `directory`, None if there is none; raises InputError if it cannot be understood."""
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise InputError(f"{directory / MANIFEST} is damaged: {FRESH}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise InputError(f"{directory / MANIFEST} is not of this version of rnndyn: {FRESH}")
+    return manifest
+
+
+class Store:
+    """A result in a folder. `manifest` is what stands in manifest.json; `done` are the chunks that are safely there."""
+
+    def __init__(self, directory: Path, manifest: dict[str, Any]) -> None:
+        self.directory, self.manifest = directory, manifest
+
+    @classmethod
+    def open(cls, directory: Path, manifest: dict[str, Any]) -> "Store | None":
+        """Return the store in `directory` if it holds the sweep that `manifest` describes, None if there is none yet.
+
+        Raises InputError if it holds something else.
+        """
+        found = read_manifest(directory)
+        if found is None:
+            if directory.exists() and any(directory.iterdir()):
+                raise InputError(f"{directory} is not empty and holds no result of rnndyn: choose another folder")
+            return None
+        differing = differences(found.get("identity"), json.loads(json.dumps(manifest["identity"])))
+        if differing:
+            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+            raise InputError(f"{directory} holds the result of another sweep: {differing[0]}{more}; {FRESH}")
+        return cls(directory, found) if found["laid_out"] else None
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path,
+        manifest: dict[str, Any],
+        variables: Iterable["Variable"],
+        coordinates: Mapping[str, "Coordinate"],
+        attributes: Mapping[str, str],
+    ) -> "Store":
+        """Lay out an empty result: all metadata and coordinates now, so that later only chunks are added."""
+        import zarr
+
+        directory.mkdir(parents=True, exist_ok=True)
+        store = cls(directory, manifest)
+        store.save()
+        files.remove(directory / RESULT)
+        shape, size = tuple(manifest["chunks"]["grid"]), tuple(manifest["chunks"]["shape"])
+        axes = list(coordinates)[: len(shape)]
+        group = zarr.create_group(directory / RESULT, zarr_format=3, attributes=dict(attributes))
+        for name, (values, attrs) in coordinates.items():
+            group.create_array(name, data=values, dimension_names=[name], attributes=dict(attrs), chunks=values.shape)
+        for variable in variables:
+            own = tuple(len(values) for values in variable.dims.values())
+            group.create_array(
+                variable.name,
+                shape=(*shape, *own),
+                chunks=(*size, *own),
+                dtype=variable.dtype,
+                fill_value=variable.fill,
+                dimension_names=[*axes, *variable.dims],
+                attributes=dict(variable.attrs),
+            )
+        _consolidate(directory / RESULT)
+        for path in sorted((directory / RESULT).rglob("*")):
+            files.flush(path)
+        manifest["laid_out"] = True
+        store.save()
+        return store
+
+    @property
+    def done(self) -> set[int]:
+        """The numbers of the chunks that are safely on the disk."""
+        return set(self.manifest["chunks"]["done"])
+
+    def write(self, chunk: Chunk, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write one chunk of every variable, wait until it is on the disk, then record it."""
+        import zarr
+
+        group = zarr.open_group(self.directory / RESULT, mode="r+", zarr_format=3)
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            for name, values in arrays.items():
+                array = group[name]
+                assert isinstance(array, zarr.Array)
+                array[chunk.slices] = values.astype(array.dtype)
+                corner = (*chunk.corner, *(0,) * (array.ndim - len(chunk.corner)))
+                path = self.directory / RESULT / name / array.metadata.encode_chunk_key(corner)
+                files.flush(path)
+                files.flush(path.parent)
+        self.manifest["chunks"]["done"] = sorted({*self.done, chunk.index})
+        self.save()
+
+    def save(self) -> None:
+        """Replace manifest.json."""
+        files.write(self.directory / MANIFEST, json.dumps(self.manifest, indent=2) + "\n")
+
+    def finish(self) -> None:
+        """Mark the result as complete, in the dataset's own attributes too."""
+        import zarr
+
+        self.manifest["finished"] = True
+        group = zarr.open_group(self.directory / RESULT, mode="r+", zarr_format=3, use_consolidated=False)
+        group.attrs["manifest"] = json.dumps(self.manifest)
+        _consolidate(self.directory / RESULT)
+        self.save()
+
+    def sweep_up(self) -> None:
+        """Delete what a killed process left half-written."""
+        for path in [*self.directory.glob(".*.partial"), *(self.directory / RESULT).rglob("*.partial")]:
+            files.remove(path)
+
+    def dataset(self) -> "xr.Dataset":
+        """Return the result as a dataset that reads from the disk when values are asked for."""
+        import xarray as xr
+
+        return xr.open_zarr(self.directory / RESULT, chunks=None).assign_attrs(manifest=json.dumps(self.manifest))
+
+
+class Memory:
+    """The same result without a folder."""
+
+    def __init__(self, manifest: dict[str, Any], variables: list["Variable"], coordinates: Mapping[str, "Coordinate"]):
+        self.manifest, self.variables, self.coordinates = manifest, variables, coordinates
+        self.shape = tuple(manifest["chunks"]["grid"])
+        self.arrays = {
+            variable.name: np.full((*self.shape, *map(len, variable.dims.values())), variable.fill, variable.dtype)
+            for variable in variables
+        }
+
+    @property
+    def done(self) -> set[int]:
+        """The numbers of the chunks computed."""
+        return set(self.manifest["chunks"]["done"])
+
+    def write(self, chunk: Chunk, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Put one chunk of every variable in its place."""
+        for name, values in arrays.items():
+            self.arrays[name][chunk.slices] = values
+        self.manifest["chunks"]["done"].append(chunk.index)
+
+    def finish(self) -> None:
+        """Mark the result as complete."""
+        self.manifest["finished"] = True
+
+    def dataset(self, attributes: Mapping[str, str]) -> "xr.Dataset":
+        """Return the result as a dataset."""
+        import xarray as xr
+
+        axes = list(self.coordinates)[: len(self.shape)]
+        data = {v.name: ([*axes, *v.dims], self.arrays[v.name], dict(v.attrs)) for v in self.variables}
+        coords = {name: (name, values, attrs) for name, (values, attrs) in self.coordinates.items()}
+        return xr.Dataset(data, coords, dict(attributes))
+
+
+def _consolidate(path: Path) -> None:
+    """Gather all metadata in one file: xarray opens such a store quickly and without a warning."""
+    import zarr
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(path)

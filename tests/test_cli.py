@@ -1,0 +1,278 @@
+"""The command line: what it prints, the codes it leaves with, and the page at the end."""
+
+import errno
+import html.parser
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from fake_dynamics import Fake
+from typer.testing import CliRunner
+
+from rnndyn.cli import app
+from rnndyn.errors import InputError
+from rnndyn.report import report
+from rnndyn.sweep import grid, sweep
+
+ROOT = Path(__file__).parents[1]
+STUDY = """
+title = "A title with <b>marks</b> & more"
+question = "What is asked?"
+claim = 3
+[cell]
+kind = "Elman"
+units = 1
+[axes]
+w = { start = -4.0, stop = 4.0, num = 41 }
+b = { start = -5.0, stop = 5.0, num = 40 }
+[weights]
+weight_hh = [["w"]]
+bias_hh = ["b"]
+[run]
+steps = 20
+[measure.lyapunov]
+[measure.gradient]
+horizon = 5
+[measure.attractors]
+[[figure]]
+variable = "exponents"
+theory = ["tanh_fold", "tanh_flip"]
+[[figure]]
+variable = "log_norms"
+[[figure]]
+variable = "attractors"
+[[figure]]
+variable = "period"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return an empty working folder with the study `try.toml`, to be cut into about ten chunks."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(grid, "MOST", 170)
+    Path("try.toml").write_text(STUDY, encoding="utf-8")
+    return tmp_path
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def told(result, code, words):
+    """Check an error: its code, its words in one line on stderr, and nothing else."""
+    assert result.exit_code == code, result.output
+    assert words in result.stderr
+    assert "Traceback" not in result.output
+    assert len(result.stderr.strip().splitlines()) == 1
+    return True
+
+
+def test_run_leaves_the_report(folder, monkeypatch):
+    Fake().install(monkeypatch)
+    result = call("run", "try.toml", "--threads", "2")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.strip() == str(Path("reports/try/index.html"))
+    assert result.stderr == ""
+    names = {path.name for path in Path("reports/try").iterdir()}
+    assert {"index.html", "manifest.json", "result.zarr", "map.png", "map_log_norms.png", "map_period.png"} <= names
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_an_existing_report_is_refused_without_fresh(folder, monkeypatch):
+    Fake().install(monkeypatch)
+    assert call("run", "try.toml", "-o", "out").exit_code == 0
+    before = Path("out/index.html").stat().st_mtime_ns
+    told(call("run", "try.toml", "-o", "out"), 2, "--fresh")
+    assert Path("out/index.html").stat().st_mtime_ns == before
+    assert call("run", "try.toml", "-o", "out", "--fresh").exit_code == 0
+    assert Path("out/index.html").stat().st_mtime_ns > before
+
+
+def test_an_interrupt_says_how_to_resume(folder, monkeypatch):
+    fake = Fake(fuse=10).install(monkeypatch)
+    told(call("run", "try.toml"), 130, "3 of 11 chunks are kept in reports/try; the same command")
+    fake.fuse = None
+    assert call("run", "try.toml").exit_code == 0
+    assert len(fake.calls) == 10 + 24
+
+
+def test_an_interrupted_page_is_written_without_computing(folder, monkeypatch):
+    fake = Fake().install(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["rnndyn.report"], "report", Fake(fuse=0)._interrupt)
+        told(call("run", "try.toml"), 130, "11 of 11 chunks are kept")
+    done = len(fake.calls)
+    assert call("run", "try.toml").exit_code == 0
+    assert len(fake.calls) == done
+
+
+@pytest.mark.parametrize(
+    ("bomb", "code", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 1, "the disk is full"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), 2, "no permission to write or read x"),
+        (OSError(errno.EIO, "Input/output error", "x"), 1, "input/output error: x"),
+        (MemoryError(), 1, "not enough memory"),
+        (InputError("a sentence"), 2, "rnndyn: a sentence"),
+        (
+            ZeroDivisionError("oops"),
+            1,
+            "internal failure: ZeroDivisionError: oops (run again with -v for the traceback)",
+        ),
+    ],
+)
+def test_failures_are_one_sentence(folder, monkeypatch, bomb, code, words):
+    Fake(fuse=0, bomb=bomb).install(monkeypatch)
+    told(call("run", "try.toml"), code, words)
+    loud = call("run", "try.toml", "-v")
+    assert loud.exit_code == code
+    assert "Traceback" in loud.stderr
+
+
+def test_mistakes_of_the_user(folder, monkeypatch):
+    told(call("run", "tri.toml"), 2, "did you mean try.toml?")
+    told(call("run", "."), 2, "is a folder")
+    Path("try.toml").write_text(STUDY.replace("steps", "stops"), encoding="utf-8")
+    result = call("run", "try.toml")
+    assert result.exit_code == 2
+    assert "unknown key 'stops' in [run]; did you mean 'steps'?" in result.stderr
+    assert not Path("reports").exists()
+    assert call("run", "try.toml", "--threads", "0").exit_code == 2
+    assert call("rum").exit_code == 2
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(folder, monkeypatch):
+    Fake().install(monkeypatch)
+    Path("out").mkdir(mode=0o500)
+    told(call("run", "try.toml", "-o", "out/x"), 2, "no permission")
+
+
+def test_cells_and_info():
+    from rnndyn.cells import CELLS
+
+    listed = call("cells")
+    assert listed.exit_code == 0
+    assert all(kind in listed.stdout for kind in CELLS)
+    told_facts = call("info")
+    assert told_facts.exit_code == 0
+    assert {"rnndyn", "python"} <= {line.split()[0] for line in told_facts.stdout.splitlines()}
+
+
+class Page(html.parser.HTMLParser):
+    """The tags, attributes and text of a page; complains about tags left open."""
+
+    VOID = ("meta", "link", "img", "br", "hr")
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.words = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return re.sub(r"[ \n]+", " ", " ".join(self.words))
+
+
+def test_the_page_tells_everything(folder, monkeypatch):
+    Fake().install(monkeypatch)
+    assert call("run", "try.toml").exit_code == 0
+    source = Path("reports/try/index.html").read_text(encoding="utf-8")
+    page = Page(source)
+    assert "A title with <b>marks</b> & more" in page.text
+    for words in (
+        "What is asked?",
+        "rnndyn run try.toml",
+        'xr.open_zarr("reports/try/result.zarr")',
+        "1\u202f640 points",
+        "DIVERGED",
+        "saddle-node",
+        "grid cells",
+        "one cycle of period 2",
+        "manifest.json",
+        "h = tanh(",
+    ):
+        assert words in page.text, words
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == 4
+    for attrs in images:
+        assert attrs["src"].startswith("data:image/png;base64,")
+        assert len(attrs["alt"]) > 40
+        assert int(attrs["width"]) > 600
+    links = [value for tag, attrs in page.tags for key, value in attrs.items() if key in ("href", "src")]
+    for link in links:
+        assert link.startswith("data:") or Path("reports/try", link).exists()
+    assert not [tag for tag, _ in page.tags if tag == "script"]
+    assert "prefers-color-scheme: dark" in source
+    assert str(folder) not in source
+
+
+def test_the_three_lines_of_python_work(folder, monkeypatch):
+    Fake().install(monkeypatch)
+    assert call("run", "try.toml").exit_code == 0
+    page = Path("reports/try/index.html").read_text(encoding="utf-8")
+    lines = re.search(r"<code>(import xarray.*?)</code>", page, re.DOTALL).group(1)
+    lines = lines.replace("&#34;", '"')
+    assert len(lines.splitlines()) == 3
+    done = subprocess.run([sys.executable, "-W", "error", "-c", lines], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"\[-?\d+\.\d+\]", done.stdout.strip())
+
+
+def test_distances_to_theory_are_within_a_cell(folder, monkeypatch):
+    Fake().install(monkeypatch)
+    from rnndyn.report.numbers import key_numbers
+    from rnndyn.sweep import read_study
+
+    study = read_study("try.toml")
+    found = [number for number in key_numbers(sweep(study, progress=False), study) if "curve" in number.what]
+    assert len(found) == 2
+    for number in found:
+        assert float(re.search(r"at most ([\d.]+) grid cells", number.value).group(1)) <= 0.55
+
+
+def test_a_partial_result_says_so(folder, monkeypatch):
+    Fake(fuse=10).install(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        sweep("try.toml", directory="out", progress=False)
+    report(xr.open_zarr("out/result.zarr", chunks=None), "out")
+    page = Page(Path("out/index.html").read_text(encoding="utf-8"))
+    assert "a sweep that is not finished: 480 of 1\u202f640 grid points" in page.text
+    assert "NOT_COMPUTED" in page.text
+
+
+@pytest.mark.parametrize("axes", ["w = [0.5]", "w = [0.0, 0.5, 2.0]", "w = [1.0, 2.0]\nb = [0.1, 1.0]\nc = [0, 1, 2]"])
+def test_other_numbers_of_axes(folder, monkeypatch, axes):
+    Fake().install(monkeypatch)
+    bias = '["b"]' if "b = [" in axes else "[0.5]"
+    third = 'bias_ih = "c"' if "c = [" in axes else ""
+    text = re.sub(r"\[axes\].*?\[weights\]", f"[axes]\n{axes}\n[weights]\n{third}", STUDY, flags=re.DOTALL)
+    text = text.replace('["b"]', bias).split("[[figure]]")[0]
+    Path("try.toml").write_text(text, encoding="utf-8")
+    assert call("run", "try.toml").exit_code == 0
+    page = Page(Path("reports/try/index.html").read_text(encoding="utf-8"))
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == 3
+    assert Path("reports/try/map.svg").exists()
+
+
+def test_a_dataset_of_others_is_refused(folder):
+    with pytest.raises(InputError, match="does not come from"):
+        report(xr.Dataset({"x": ("i", np.zeros(3))}), "out")
