@@ -104,14 +104,16 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Sweep a study's grid and write its report; an interrupted sweep is taken up where it stopped."""
-    from rnndyn.sweep import read_study, sweep
+    from rnndyn.report import prepare
+    from rnndyn.sweep import read_study
+    from rnndyn.sweep.run import run_study
 
     checked = read_study(study)
     directory = output or Path("reports") / checked.name
     if not fresh and (directory / "index.html").exists():
         raise InputError(f"{directory} already holds a report: use --fresh to replace it, or -o DIR for another folder")
     try:
-        dataset = sweep(checked, directory=directory, threads=threads, fresh=fresh)
+        dataset = run_study(checked, directory, threads, None, fresh, meanwhile=prepare)
         from rnndyn.report import report
 
         page = report(dataset, directory)

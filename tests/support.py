@@ -62,11 +62,11 @@ def pooled(found, truth, stated=0.0):
     return error
 
 
-def assert_close(actual, desired, relative):
-    """Equal to `relative` of the largest entry of the array (an array of zeros: exactly)."""
+def assert_close(actual, desired, relative, terms=None):
+    """Equal to `relative` of the largest entry of the array, or of `terms` where `desired` is a sum that may cancel."""
     desired = np.asarray(desired)
     assert np.shape(actual) == desired.shape
-    scale = np.max(np.abs(desired), initial=0.0)
+    scale = np.max(np.abs(desired if terms is None else terms), initial=0.0)
     np.testing.assert_allclose(actual, desired, rtol=0, atol=relative * scale)
 
 

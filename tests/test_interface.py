@@ -1,4 +1,4 @@
-"""The bare-array interface: shapes, dtypes, broadcasting, progress, threads, and the same bits however a batch is cut."""
+"""The bare-array interface: shapes, dtypes, broadcasting, progress, threads, same bits however a batch is cut."""
 
 import inspect
 
@@ -147,7 +147,7 @@ def test_same_bits_for_any_number_of_threads(family):
 @pytest.mark.parametrize("family", BITS)
 @pytest.mark.parametrize("units", [1, 3, 9])
 def test_same_bits_alone_and_in_any_batch(family, units):
-    """A point alone, in small, odd and large batches, at any position, equals to the bit the point in the whole batch."""
+    """A point alone, in small, odd and large batches, at any position, has the bits it has in the whole batch."""
     cell, weights, inputs, state = batch_of(family, 75, units=units)
     whole = everything(cell, weights, inputs, state)
     orders = [np.arange(33), np.arange(40, 75), np.array([74, 3, 3, 31, 32, 33]), np.arange(75)[::-1]]
@@ -191,7 +191,7 @@ def test_starts_and_frames_come_from_seed_and_index():
 
 
 def test_default_start_is_a_tenth_of_a_standard_normal():
-    """One step under w = 1 has the exponent ln sech^2 of the start, which tells |start|: variance 0.01, two thirds inside."""
+    """One step under w = 1 has the exponent ln sech^2 of the start, which tells |start|: its variance is 0.01."""
     count = 4000
     found = rd.lyapunov(rd.Elman(1), {"weight_hh": np.ones((count, 1, 1))}, steps=1)
     squared = 1 - np.exp(found.exponents[:, 0])

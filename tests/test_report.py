@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rnndyn.dynamics import theory
-from rnndyn.report import boundaries, maps, regimes, style
+from rnndyn.report import boundaries, maps, numbers, regimes, style
 from rnndyn.sweep.curves import CURVES
 
 
@@ -135,6 +135,14 @@ def test_limits_are_robust():
 )
 def test_shares(part, words):
     assert maps.share(part, 10_000) == words
+
+
+def test_numbers_are_written_to_their_error():
+    assert numbers._with_error(-0.0015149, 0.00042) == "−0.0015 ± 0.0004"
+    assert numbers._with_error(0.30051, 2.6e-3) == "0.301 ± 0.003"
+    assert numbers._small(8e-18) == "8 · 10⁻¹⁸"
+    assert numbers._small(0.02) == "0.02"
+    assert numbers._small(0.0) == "0"
 
 
 def test_edges_surround_the_values():

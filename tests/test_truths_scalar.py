@@ -111,7 +111,7 @@ def test_tanh_map_is_never_chaotic():
 
 @pytest.mark.parametrize("w", [5.0, 6.0, 8.0])
 def test_logistic_unit_is_bistable_between_two_biases(w):
-    """x <- w sigma(x) + b, that is h <- sigma(w h + b): bistable between ln(s/(1-s)) - w s at s = (1 +- sqrt(1-4/w))/2."""
+    """h <- sigma(w h + b), w > 4: bistable between the two ln(s/(1-s)) - w s, s = (1 +- sqrt(1-4/w))/2."""
     s = (1 + np.array([1, -1]) * np.sqrt(1 - 4 / w)) / 2
     low, high = np.log(s / (1 - s)) - w * s
     if w == 5:

@@ -55,7 +55,7 @@ def check_gradients(slow, weights, arrays, found, batch, steps=None):
         expected = twin.gradients(slow, own, steps=steps, **given_of(arrays, batch, index))
         tolerance = rounding(2 * len(expected.log_norms), terms(slow))
         for name in weights:
-            assert_close(found.weights[name][index], expected.weights[name], tolerance)
+            assert_close(found.weights[name][index], expected.weights[name], tolerance, expected.sizes[name])
         assert_close(found.state[index], expected.state, tolerance)
         np.testing.assert_allclose(found.log_norms[index], expected.log_norms, rtol=0, atol=100 * tolerance)
         if slow.inputs and "inputs" in arrays:

@@ -5,6 +5,7 @@ Nothing here comes from the package. Names, shapes and gate order are PyTorch's:
 `h <- (1-z) n + z h`. A missing weight is zero.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -268,7 +269,8 @@ def benettin(matrices, *, transient=0, k=None, qr_every=1, seed=0):
         q, growth = positive_qr(q)
         with np.errstate(divide="ignore"):
             blocks.append(np.log(growth))
-    exponents, spreads = np.sum(blocks, axis=0) / len(counted), np.max(blocks, axis=1, keepdims=True) - blocks
+    exponents = np.array([math.fsum(column) for column in np.transpose(blocks)]) / len(counted)
+    spreads = np.max(blocks, axis=1, keepdims=True) - blocks
     order = np.argsort(-exponents)
     return Lyapunov(exponents[order], np.exp(np.max(spreads, axis=0))[order], np.array(blocks))
 
@@ -279,12 +281,13 @@ def lyapunov(cell, weights, *, steps, transient=0, inputs=None, state=None, **ke
 
 
 class Gradients(NamedTuple):
-    """What `rnndyn.gradients` returns, for one network."""
+    """What `rnndyn.gradients` returns, for one network; `sizes` adds up |terms| of the weights' sums over time."""
 
     weights: dict
     inputs: np.ndarray
     state: np.ndarray
     log_norms: np.ndarray
+    sizes: dict
 
 
 class Scaled(NamedTuple):
@@ -325,7 +328,8 @@ def gradients(cell, weights, *, cotangent=None, cotangent_last=None, steps=None,
     direct = np.zeros(rows.shape) if cotangent is None else np.asarray(cotangent, float)
     if cotangent_last is not None:
         direct[-1] = cotangent_last
-    d_weights, d_inputs = {name: np.zeros(shape) for name, shape in cell.shapes.items()}, np.zeros(xs.shape)
+    d_weights, sizes = ({name: np.zeros(shape) for name, shape in cell.shapes.items()} for _ in range(2))
+    d_inputs = np.zeros(xs.shape)
     log_norms = np.zeros(len(rows))
     carried = Scaled(direct[-1]).rescaled()
     log_norms[-1] = carried.log_norm()
@@ -333,7 +337,8 @@ def gradients(cell, weights, *, cotangent=None, cotangent_last=None, steps=None,
         pulled = cell.pullback(w, rows[t], xs[t], carried.vector)
         for name, part in pulled.weights.items():
             d_weights[name] = d_weights[name] + carried.plain(part)
+            sizes[name] = sizes[name] + np.abs(carried.plain(part))
         d_inputs[t] = carried.plain(pulled.inputs)
         carried = Scaled(pulled.state, carried.power).plus(direct[t])
         log_norms[t] = carried.log_norm()
-    return Gradients(d_weights, d_inputs, carried.plain(carried.vector), log_norms)
+    return Gradients(d_weights, d_inputs, carried.plain(carried.vector), log_norms, sizes)

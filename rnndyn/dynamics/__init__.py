@@ -1,8 +1,19 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra, gradients, attractors, theory."""
 
+from .attractors import Attractors, attractors
 from .gradients import Gradients, gradients
 from .lyapunov import Lyapunov, lyapunov
 from .status import Status
 from .trajectory import last_state, trajectory
 
-__all__ = ["Gradients", "Lyapunov", "Status", "gradients", "last_state", "lyapunov", "trajectory"]
+__all__ = [
+    "Attractors",
+    "Gradients",
+    "Lyapunov",
+    "Status",
+    "attractors",
+    "gradients",
+    "last_state",
+    "lyapunov",
+    "trajectory",
+]

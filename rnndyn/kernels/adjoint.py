@@ -8,6 +8,7 @@ costs one product a step and spares storing twice as much.
 """
 
 from .elementary import log
+from .known import numbers
 from .lane import absolute, exp2i, exponent, full, load, maximum, minimum, select, some, store
 from .polynomial import pick
 from .helper import helper
@@ -24,7 +25,8 @@ def record(lane, cell, sizes, at, first, steps, stride, theta, u, x, a, state, h
 
     `tally` 1 turns 0 where the state leaves the bound.
     """
-    n, inputs, rows, values = sizes
+    n, inputs, rows, values = numbers(sizes)[:4]
+    at = numbers(at)
     end = load(lane, length, 0)
     bounded = load(lane, tally, 1) > 0.0
     for t in range(first, first + steps):
@@ -33,7 +35,7 @@ def record(lane, cell, sizes, at, first, steps, stride, theta, u, x, a, state, h
         if t == first or stride > 0:
             drive(lane, rows, inputs, theta, at, u, t * stride, x)
         forward(lane, stages(cell), n, theta, at, x, a, state)
-        over = end <= 1.0 * t
+        over = end <= t
         if some(over):
             for i in range(values):
                 store(lane, state, i, select(over, load(lane, history, t * values + i), load(lane, state, i)))
@@ -104,7 +106,8 @@ def adjoint(
     sizes: (units, inputs, rows, state values, width of `entry` per stage, stages, parameters). `every`: `direct` holds
     dL/ds_t for all t, else for the last state of each lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0.
     """
-    n, inputs, rows, values, width, depth, parameters = sizes
+    n, inputs, rows, values, width, depth, parameters = numbers(sizes)
+    at = numbers(at)
     e = load(lane, tally, 0)
     end = load(lane, length, 0)
     kept = 0
@@ -112,13 +115,13 @@ def adjoint(
         drive(lane, rows, inputs, theta, at, u, 0, x)
     for t in range(first + steps - 1, first - 1, -1):
         # dL/ds_{t+1} is complete: add what enters at t + 1
-        begins = end == 1.0 * (t + 1)
+        begins = end == t + 1
         if some(begins):
             for i in range(values):
                 store(lane, g, i, select(begins, 0.0, load(lane, g, i)))
             e = select(begins, 0.0, e)
         if every:
-            e = join(lane, values, direct, (t + 1) * values, end >= 1.0 * (t + 1), g, e)
+            e = join(lane, values, direct, (t + 1) * values, end >= t + 1, g, e)
         elif some(begins):
             e = join(lane, values, direct, 0, begins, g, e)
         e = measure(lane, values, t + 1, g, e, log_norms)

@@ -60,7 +60,7 @@ def sin_cos(x):
     k = nearest(x * 0.6366197723675814)
     r = _eighth(_reduce(x, k))
     z = r * r
-    sine = fma(r * z, _sine(z), r)
+    sine = select(x == 0.0, x, fma(r * z, _sine(z), r))  # keeps -0
     half = 0.5 * z
     most = 1.0 - half
     cosine = most + fma(z * z, _cosine(z), (1.0 - most) - half)
@@ -103,12 +103,12 @@ def atan(x):
     """`atan(x)`: `pi/4 + atan((a - 1) / (a + 1))` and `pi/2 - atan(1 / a)` bring a = |x| below tan(pi / 8)."""
     a = absolute(x)
     middle, far = a > 0.41421356237309503, a > 2.414213562373095
-    above = select(far, pick(x, -1.0, -1.0), select(middle, a - 1.0, a))
+    above = select(far, pick(x, -1.0), select(middle, a - 1.0, a))
     below = select(far, a, select(middle, a + 1.0, 1.0))
     t = above / below
     z = t * t
     # pi / 4 times 0, 1 or 2, and what rounding took from it
-    share = select(far, pick(x, 2.0, 2.0), select(middle, pick(x, 1.0, 1.0), 0.0))
+    share = select(far, pick(x, 2.0), select(middle, pick(x, 1.0), 0.0))
     high = share * pick(x, 0.7853981633974483, 0.7853981852531433)
     low = share * pick(x, 3.061616997868383e-17, -2.1855695000931213e-08)
     return copysign(high + (t + fma(t * z, _arc(z), low)), x)

@@ -66,7 +66,7 @@ def adjoints(
     for tile in range(begin, end):
         if forward:
             _one_record(
-                lane, cell, sizes[:4], at, first, steps, stride, theta[tile], u[tile], x, a, state[tile], history,
+                lane, cell, sizes, at, first, steps, stride, theta[tile], u[tile], x, a, state[tile], history,
                 length[tile], tally[tile],
             )  # fmt: skip
         _one_adjoint(

@@ -22,10 +22,13 @@ from .lane import (
     element_type,
     is_lane,
     is_scalar,
+    mask_of,
     maximum,
     minimum,
+    narrowed,
     select,
     splat,
+    widened,
 )
 from .primitive import primitive, register
 
@@ -200,7 +203,7 @@ def _binary(derive):
 def _divide(emit, kind, x, y):
     q = emit.builder.fdiv(x, y)
     r = emit.builder.fdiv(constant(emit, kind.lane, 1.0), y)
-    return q, r, emit.builder.fneg(emit.builder.fmul(q, r))
+    return q, r, emit.negative(emit.builder.fmul(q, r))
 
 
 PAIRS = (
@@ -227,7 +230,7 @@ def _is_dual(kind):
 
 def _negative_code(emit, kinds, values):
     x, xs = taken(emit, kinds[0], kinds[0], values[0])
-    return made(emit, kinds[0], emit.builder.fneg(x), [p and emit.builder.fneg(p) for p in xs])
+    return made(emit, kinds[0], emit.negative(x), [p and emit.negative(p) for p in xs])
 
 
 register(operator.neg, _is_dual, _negative_code, (DualType,))
@@ -237,12 +240,12 @@ register(operator.pos, _is_dual, lambda emit, kinds, values: values[0], (DualTyp
 def _comparison(symbol):
     def result(a, b):
         kind = joined(a, b)
-        return kind and MaskType(kind.lane.width)
+        return kind and mask_of(kind.lane)
 
     def code(emit, kinds, values):
         kind = joined(*kinds)
         (x, _), (y, _) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
-        return emit.builder.fcmp_ordered(symbol, x, y)
+        return widened(emit, kind.lane, emit.builder.fcmp_ordered(symbol, x, y))
 
     return result, code
 
@@ -334,7 +337,7 @@ def _choice(mask, a, b):
 def _choice_code(emit, kinds, values):
     kind = joined(*kinds[1:])
     (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds[1:], values[1:], strict=True))
-    return _choose(emit, kind, values[0], (x, xs), (y, ys))
+    return _choose(emit, kind, narrowed(emit, values[0]), (x, xs), (y, ys))
 
 
 def _choose(emit, kind, mask, first, second):

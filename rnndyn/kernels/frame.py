@@ -4,39 +4,52 @@ The frame is row-major: element (r, k) of its `rows x columns` stands at `r colu
 """
 
 from .algebra import ONE, PAIR, QUAD, fused, gather, scaled, scatter, total, zeros
-from .lane import absolute, copysign, exp2i, exponent, full, load, mantissa, maximum, minimum, select, some, sqrt, store
+from .lane import absolute, copysign, exp2i, exponent, fma, full, load, mantissa, maximum, minimum, select, some, sqrt, store
 from .polynomial import pick
 from .helper import helper
 
 
 @helper
-def _squares(lane, frame, rows, columns, k):
-    """Sum of squares of column k; four sums side by side, as one sum takes four cycles to come back."""
+def _dot(lane, frame, rows, columns, i, k):
+    """Column i times column k; four sums side by side, as one sum takes four cycles to come back."""
     sums = zeros(lane, QUAD, ONE)
     r = 0
     while r + 4 <= rows:
-        four = gather(lane, frame, r * columns + k, columns, QUAD)
-        sums = fused(sums, four, four)
+        left = gather(lane, frame, r * columns + i, columns, QUAD)
+        sums = fused(sums, left, gather(lane, frame, r * columns + k, columns, QUAD))
         r += 4
     rest = zeros(lane, ONE, ONE)
     while r < rows:
-        one = gather(lane, frame, r * columns + k, columns, ONE)
-        rest = fused(rest, one, one)
+        left = gather(lane, frame, r * columns + i, columns, ONE)
+        rest = fused(rest, left, gather(lane, frame, r * columns + k, columns, ONE))
         r += 1
     return total(sums) + rest[0]
 
 
 @helper
-def _project(lane, frame, rows, columns, j, k, inverse, due, block):
-    """Take direction j out of the columns k + block where due; `inverse` is 1/|column j|^2."""
-    dots = zeros(lane, block, ONE)
-    for r in range(rows):
-        dots = fused(dots, gather(lane, frame, r * columns + k, 1, block), load(lane, frame, r * columns + j))
-    dots = scaled(dots, select(due, -inverse, 0.0))
+def _subtract(lane, frame, rows, columns, i, k, factor):
+    """Column k += factor column i."""
     for r in range(rows):
         place = r * columns + k
-        left = fused(gather(lane, frame, place, 1, block), dots, load(lane, frame, r * columns + j))
-        scatter(lane, frame, place, 1, block, left)
+        store(lane, frame, place, fma(factor, load(lane, frame, r * columns + i), load(lane, frame, place)))
+
+
+@helper
+def _project(lane, frame, rows, columns, j, k, factor, block):
+    """Take the unit directions j and j + 1 out of the columns k + block; factor: -1, or 0 to leave them.
+
+    Two directions at a time: half the loads and stores of one at a time, which bound it.
+    """
+    dots, others = zeros(lane, block, ONE), zeros(lane, block, ONE)
+    for r in range(rows):
+        row = gather(lane, frame, r * columns + k, 1, block)
+        dots = fused(dots, row, load(lane, frame, r * columns + j))
+        others = fused(others, row, load(lane, frame, r * columns + j + 1))
+    dots, others = scaled(dots, factor), scaled(others, factor)
+    for r in range(rows):
+        place = r * columns + k
+        row = fused(gather(lane, frame, place, 1, block), dots, load(lane, frame, r * columns + j))
+        scatter(lane, frame, place, 1, block, fused(row, others, load(lane, frame, r * columns + j + 1)))
 
 
 @helper
@@ -110,44 +123,47 @@ def orthonormalise(lane, frame, rows, columns, spare, before, due, pending, prod
     """
     if rows == 1:
         return _scalar(lane, frame, due, pending, products, powers, lost)
-    poor, rich = ~due, due
-    poor = poor & due
+    poor, rich = due & ~due, due
+    partner = select(due, full(lane, -1.0), 0.0)
     one = full(lane, 1.0)
     small, large = pick(one, 1e-200, 1e-24), pick(one, 1e200, 1e24)
     tolerance = pick(one, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
     tolerance = tolerance * tolerance
     steep, gentle = pick(one, 1e-8, 1e-4), pick(one, 1e-4, 1e-2)  # squared sines of the angle to the columns before
     for k in range(columns):
-        square = _squares(lane, frame, rows, columns, k)
+        square = _dot(lane, frame, rows, columns, k, k)
         wild = due & ((square < small) | (square > large))
         if some(wild):
             shift = _rescale(lane, frame, rows, columns, k, wild)
             store(lane, powers, k, load(lane, powers, k) + shift)
-            square = _squares(lane, frame, rows, columns, k)
+            square = _dot(lane, frame, rows, columns, k, k)
             poor = poor | wild
         store(lane, before, k, square)
     for j in range(columns):
-        square = _squares(lane, frame, rows, columns, j)
+        if j % 2 == 1:  # the second of a pair: its partner first, the rest with both at once
+            _subtract(lane, frame, rows, columns, j - 1, j, _dot(lane, frame, rows, columns, j - 1, j) * partner)
+        square = _dot(lane, frame, rows, columns, j, j)
         was = load(lane, before, j)
         dead = due & (square <= tolerance * was)
-        poor = poor | (due & ~dead & (square < steep * was))
+        poor = poor | (due & ~dead & (square < steep * was)) | (dead & (pending > 1.0))  # rank loss, or contraction?
         rich = rich & (dead | (square > gentle * was))
         if some(dead):
             square = select(dead, _revive(lane, frame, rows, columns, j, spare, dead), square)
             store(lane, lost, j, load(lane, lost, j) + select(dead, pending, 0.0))
-        inverse = 1.0 / square
-        k = j + 1
-        while k + 4 <= columns:
-            _project(lane, frame, rows, columns, j, k, inverse, due, QUAD)
-            k += 4
-        if k + 2 <= columns:
-            _project(lane, frame, rows, columns, j, k, inverse, due, PAIR)
-            k += 2
-        if k < columns:
-            _project(lane, frame, rows, columns, j, k, inverse, due, ONE)
         size = sqrt(square)
-        unit = select(due, size * inverse, 1.0)
+        inverse = 1.0 / size
+        _count(lane, products, powers, j, select(due & ~dead, size, 1.0))
+        unit = select(due, inverse, 1.0)
         for r in range(rows):
             store(lane, frame, r * columns + j, load(lane, frame, r * columns + j) * unit)
-        _count(lane, products, powers, j, select(due & ~dead, size, 1.0))
+        if j % 2 == 1:
+            k = j + 1
+            while k + 4 <= columns:
+                _project(lane, frame, rows, columns, j - 1, k, partner, QUAD)
+                k += 4
+            if k + 2 <= columns:
+                _project(lane, frame, rows, columns, j - 1, k, partner, PAIR)
+                k += 2
+            if k < columns:
+                _project(lane, frame, rows, columns, j - 1, k, partner, ONE)
     return poor, rich

@@ -12,9 +12,10 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import lower_constant
-from numba.extending import models, register_model, typeof_impl, unbox
 from numba.core.pythonapi import NativeValue
+from numba.extending import models, register_model, typeof_impl, unbox
 
+from .machine import register_bits
 from .primitive import primitive, register
 
 
@@ -42,11 +43,15 @@ class LaneType(Number):
 
 
 class MaskType(types.Type):
-    """One truth value per lane."""
+    """One truth value per lane, as wide as the lane's numbers: all bits set or none (one bit where the width is 1).
 
-    def __init__(self, width):
-        self.width = width
-        super().__init__(name=f"mask({width})")
+    Vectors of single bits, LLVM's own masks, are packed into bytes and spread again wherever they live across a branch
+    on processors without mask registers: a quarter of the time of a scalar map on AVX2.
+    """
+
+    def __init__(self, dtype, width):
+        self.dtype, self.width = dtype, width
+        super().__init__(name=f"mask({dtype}, {width})")
 
 
 class KindType(types.Type):
@@ -74,7 +79,7 @@ class _LaneModel(models.PrimitiveModel):
 @register_model(MaskType)
 class _MaskModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, _vector(ir.IntType(1), kind.width))
+        super().__init__(manager, kind, _vector(ir.IntType(1 if kind.width == 1 else kind.dtype.bitwidth), kind.width))
 
 
 register_model(KindType)(models.OpaqueModel)
@@ -95,7 +100,7 @@ def _constant_lane(context, builder, kind, value):
     return context.get_dummy_value()
 
 
-# --- helpers of the code below -----------------------------------------------------------------------------------------
+# --- helpers of the code below ----------------------------------------------------------------------------------------
 
 
 def is_lane(kind):
@@ -148,7 +153,7 @@ def _integers(emit, kind):
     return vector, number
 
 
-# --- arithmetic and comparison -----------------------------------------------------------------------------------------
+# --- arithmetic and comparison ----------------------------------------------------------------------------------------
 
 
 def _arithmetic(name):
@@ -159,15 +164,32 @@ def _arithmetic(name):
     return code
 
 
+def mask_of(kind):
+    """The mask type of a lane type."""
+    return kind and MaskType(kind.dtype, kind.width)
+
+
+def widened(emit, kind, bits):
+    """A vector of single bits as a mask of the lane type `kind`."""
+    return bits if kind.width == 1 else emit.builder.sext(bits, emit.type(mask_of(kind)))
+
+
+def narrowed(emit, mask):
+    """A mask as the vector of single bits that LLVM selects by: its sign bits."""
+    if not isinstance(mask.type, ir.VectorType):
+        return mask
+    return emit.builder.icmp_signed("<", mask, ir.Constant(mask.type, None))
+
+
 def _comparison(symbol):
     def result(a, b):
-        kind = same(a, b)
-        return kind and MaskType(kind.width)
+        return mask_of(same(a, b))
 
     def code(emit, kinds, values):
         kind = same(*kinds)
         compare = emit.builder.fcmp_unordered if symbol == "!=" else emit.builder.fcmp_ordered
-        return compare(symbol, *(splat(emit, kind, v, k) for v, k in zip(values, kinds, strict=True)))
+        bits = compare(symbol, *(splat(emit, kind, v, k) for v, k in zip(values, kinds, strict=True)))
+        return widened(emit, kind, bits)
 
     return result, code
 
@@ -189,7 +211,7 @@ for _symbol, _function in (
     ("!=", operator.ne),
 ):
     register(_function, *_comparison(_symbol), *PAIRS)
-register(operator.neg, lambda a: a if is_lane(a) else None, lambda emit, k, v: emit.builder.fneg(v[0]), (LaneType,))
+register(operator.neg, lambda a: a if is_lane(a) else None, lambda emit, k, v: emit.negative(v[0]), (LaneType,))
 register(operator.pos, lambda a: a if is_lane(a) else None, lambda emit, k, v: v[0], (LaneType,))
 
 
@@ -202,7 +224,7 @@ register(operator.or_, _masks, lambda emit, k, v: emit.builder.or_(*v), (MaskTyp
 register(operator.invert, _masks, lambda emit, k, v: emit.builder.not_(v[0]), (MaskType,))
 
 
-# --- primitives: plain functions with a meaning in Python and code in LLVM ----------------------------------------------
+# --- primitives: plain functions with a meaning in Python and code in LLVM --------------------------------------------
 
 
 def _code(name, count):
@@ -282,30 +304,37 @@ def _select_result(mask, a, b):
         return None
     if isinstance(a, MaskType) and isinstance(b, MaskType):
         return a
+    if is_scalar(a) and is_scalar(b):
+        return LaneType(mask.dtype, mask.width)
     return same(a, b)
 
 
 def _select_code(emit, kinds, values):
+    chosen = narrowed(emit, values[0])
     if isinstance(kinds[1], MaskType):
-        return emit.builder.select(*values)
-    kind = same(kinds[1], kinds[2])
+        return emit.builder.select(chosen, *values[1:])
+    kind = _select_result(*kinds)
     a, b = (splat(emit, kind, v, k) for v, k in zip(values[1:], kinds[1:], strict=True))
-    return emit.builder.select(values[0], a, b)
+    return emit.builder.select(chosen, a, b)
 
 
 @primitive(_select_result, _select_code)
 def select(mask, a, b):
     """`a` where the mask is true, `b` elsewhere; what is not taken does not touch the result, be it NaN."""
-    if np.ndim(mask):
-        return np.where(mask, a, b)
-    return a if mask else b
+    return np.where(mask, a, b)[()]
 
 
 def _some_code(emit, kinds, values):
+    (mask,), b = values, emit.builder
     if kinds[0].width == 1:
-        return values[0]
-    bits = emit.builder.bitcast(values[0], ir.IntType(kinds[0].width))
-    return emit.builder.icmp_unsigned("!=", bits, bits.type(0))
+        return mask
+    count, bits = mask.type.count, mask.type.element.width
+    while count * bits > register_bits():  # half onto half, then one test of a whole register
+        count //= 2
+        halves = (ir.Constant(ir.VectorType(ir.IntType(32), count), [i + h for i in range(count)]) for h in (0, count))
+        mask = b.or_(*(b.shuffle_vector(mask, ir.Constant(mask.type, ir.Undefined), half) for half in halves))
+    whole = b.bitcast(mask, ir.IntType(count * bits))
+    return b.icmp_unsigned("!=", whole, whole.type(0))
 
 
 @primitive(lambda mask: types.boolean if isinstance(mask, MaskType) else None, _some_code)
@@ -314,7 +343,7 @@ def some(mask):
     return bool(np.any(mask))
 
 
-# --- bits of floating-point numbers ------------------------------------------------------------------------------------
+# --- bits of floating-point numbers -----------------------------------------------------------------------------------
 
 FORMAT = {"float64": (52, 1023, np.int64), "float32": (23, 127, np.int32)}  # mantissa bits, exponent bias, integer
 
@@ -381,7 +410,7 @@ def exponent(a):
     return (np.frexp(a)[1] - 1).astype(np.asarray(a).dtype)
 
 
-# --- memory ------------------------------------------------------------------------------------------------------------
+# --- memory -----------------------------------------------------------------------------------------------------------
 
 
 def _is_view(array):

@@ -1,5 +1,6 @@
 """Orbits: the state advanced step by step, kept on the way if asked."""
 
+from .known import numbers
 from .lane import load, store
 from .rule import stages
 from .step import drive, forward
@@ -11,7 +12,8 @@ def orbit(lane, cell, sizes, at, first, steps, stride, keep, theta, u, x, a, sta
     sizes: (units, inputs, rows, state values). u holds one input vector a step, `stride` apart (0: a constant input).
     With `keep`, state t + 1 is written to place t of `record`; `state` always ends as the last.
     """
-    n, inputs, rows, values = sizes
+    n, inputs, rows, values = numbers(sizes)[:4]
+    at = numbers(at)
     for t in range(first, first + steps):
         if t == first or stride > 0:
             drive(lane, rows, inputs, theta, at, u, t * stride, x)

@@ -1,7 +1,7 @@
 """Makers of the primitives that elementary functions are built from: polynomials, powers of two, constants by dtype.
 
 Each maker takes numbers for float64 and for float32 and returns a primitive that uses the ones of its argument's dtype;
-they are constants of the compiled code. Uncompiled, they are NumPy numbers of that dtype, so that float32 stays float32.
+they are constants of the compiled code. Uncompiled, they are NumPy numbers of that dtype, so that float32 stays so.
 """
 
 import numpy as np
@@ -30,14 +30,14 @@ def _numbers(x, for64, for32):
 
 
 def _pick_code(emit, kinds, values):
-    which = _chosen(kinds[0], 1, 2)
+    which = _chosen(kinds[0], 1, len(kinds) - 1)
     return splat(emit, kinds[0], values[which], kinds[which])
 
 
-@primitive(lambda x, for64, for32: _lane(x), _pick_code)
-def pick(x, for64, for32):
-    """The number for the dtype of x."""
-    return _numbers(x, (for64,), (for32,))[0]
+@primitive(lambda x, for64, for32=None: _lane(x), _pick_code)
+def pick(x, for64, for32=None):
+    """The number `for64` as wide as x, or `for32` where x is float32 and that is given."""
+    return _numbers(x, (for64,), (for64 if for32 is None else for32,))[0]
 
 
 def polynomial(for64, for32):
@@ -89,7 +89,7 @@ def within(for64, for32):
 
 
 def binary(factor):
-    """A primitive `x -> (k, 2^k)`, k the integer nearest to `factor x`, -1023 <= k <= 1023 (float32: 127); 2^-1023 is 0.
+    """A primitive `x -> (k, 2^k)`, k the integer nearest to `factor x`, |k| <= 1023 (float32: 127); 2^-1023 is 0.
 
     One fused step adds 1.5 2^52 + 1023 (float32: 1.5 2^23 + 127): the low bits of the sum are the exponent bits of 2^k.
     """

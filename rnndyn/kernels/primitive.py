@@ -12,7 +12,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 
 
 def primitive(result, code):
-    """Decorator: give `function` the type rule `result(*types) -> type or None` and the code `code(emit, types, values)`.
+    """Decorator: a function gets the type rule `result(*types)`, type or None, and code `code(emit, types, values)`.
 
     `emit` is an `Emit` (LLVM builder and context); `types` are the arguments' Numba types, `values` their LLVM values.
     """
@@ -68,6 +68,12 @@ class Emit:
         if function is None:
             function = ir.Function(module, ir.FunctionType(kind, [kind] * len(values)), full)
         return self.builder.call(function, values)
+
+    def negative(self, value):
+        """-value, as a difference from -0: NVVM knows no `fneg` for most devices, LLVM makes one of it."""
+        kind = value.type
+        zero = [-0.0] * kind.count if isinstance(kind, ir.VectorType) else -0.0
+        return self.builder.fsub(ir.Constant(kind, zero), value)
 
     def item(self, value, index):
         return self.builder.extract_value(value, index)

@@ -7,6 +7,7 @@ The growth is summed in `BATCHES` stretches of equal length, whose scatter is th
 
 from .elementary import log
 from .frame import orthonormalise
+from .known import numbers
 from .lane import absolute, full, load, maximum, minimum, select, some, store
 from .polynomial import pick
 from .helper import helper
@@ -18,10 +19,12 @@ BOUND = 1e12  # a state beyond this has diverged
 LN2 = 0.6931471805599453
 NEVER = 1e30  # a step that does not come
 LONGEST = 16  # steps between re-orthonormalisations where the interval follows the frame
+PATIENCE = 16  # well conditioned frames in a row before the interval doubles: growth comes in bursts
 
 # Lanes of `tally`: 1 while the state is bounded; steps at the last re-orthonormalisation, at the next, at the end of the
-# batch; number of the batch (-1: transient); interval between re-orthonormalisations; steps in a batch; steps in all.
-ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, TALLY = 0, 1, 2, 3, 4, 5, 6, 7, 8
+# batch; number of the batch (-1: transient); interval between re-orthonormalisations; steps in a batch; steps in all;
+# re-orthonormalisations in a row after which the frame was well conditioned.
+ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, CALM, TALLY = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 
 def lyapunov(
@@ -34,7 +37,8 @@ def lyapunov(
     lane, in powers of two up to `LONGEST`; else it stays. Each lane decides for itself and results are blended by mask:
     `some` only skips work that no lane takes. A lane whose state leaves the bound keeps its sums as they are then.
     """
-    n, inputs, rows, values, columns = sizes
+    n, inputs, rows, values, columns = numbers(sizes)
+    at = numbers(at)
     alive = load(lane, tally, ALIVE) > 0.0
     last, upcoming = load(lane, tally, LAST), load(lane, tally, NEXT)
     for t in range(first, first + steps):
@@ -44,7 +48,7 @@ def lyapunov(
         bounded = alive
         for i in range(values):
             bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
-        now = full(lane, 1.0 * (t + 1))
+        now = full(lane, t + 1)
         due = bounded & (now >= upcoming)
         dying = alive & ~bounded
         if some(dying):  # its growth up to here still counts
@@ -57,15 +61,17 @@ def lyapunov(
             last = select(due, now, last)
             pace = load(lane, tally, PACE)
             if adapt:
-                shorter = maximum(pace * 0.5, full(lane, 1.0))
-                longer = minimum(pace * 2.0, full(lane, 1.0 * LONGEST))
-                pace = select(poor, shorter, select(rich, longer, pace))
+                calm = select(rich, load(lane, tally, CALM) + 1.0, 0.0)
+                longer = due & (calm >= 1.0 * PATIENCE)
+                pace = select(longer, minimum(pace * 2.0, full(lane, 1.0 * LONGEST)), pace)
+                pace = select(poor, maximum(pace * 0.5, full(lane, 1.0)), pace)
                 store(lane, tally, PACE, pace)
+                store(lane, tally, CALM, select(due, select(longer, 0.0, calm), load(lane, tally, CALM)))
             until = load(lane, tally, UNTIL)
             ended = due & (now >= until)
             if some(ended):
                 until = close_batch(lane, columns, now, until, ended, products, powers, lost, sums, tally)
-            upcoming = select(due, minimum(now + pace, until), upcoming)
+            upcoming = select(due, select(until >= NEVER, NEVER, minimum(now + pace, until)), upcoming)
     store(lane, tally, ALIVE, select(alive, full(lane, 1.0), 0.0))
     store(lane, tally, LAST, last)
     store(lane, tally, NEXT, upcoming)
@@ -88,7 +94,7 @@ def close_batch(lane, columns, now, until, ended, products, powers, lost, sums, 
         growth = log(load(lane, products, k)) + load(lane, powers, k) * LN2
         for b in range(BATCHES):
             here = b * columns + k
-            mine = ended & (batch == 1.0 * b)
+            mine = ended & (batch == b)
             store(lane, sums, here, select(mine, growth, load(lane, sums, here)))
         store(lane, products, k, select(ended, 1.0, load(lane, products, k)))
         store(lane, powers, k, select(ended, 0.0, load(lane, powers, k)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import cpu
 from .adjoint import BLOCK, adjoint, record
+from .known import Known
 from .lane import Lane
 from .machine import register_bits
 from .orbit import orbit
@@ -17,6 +18,8 @@ from .rule import bind
 from .step import Layout
 from .tangent import ALIVE, BATCHES, LAST, TALLY, lyapunov
 from .tiles import Meter, Pace, Stopped, pack, unpack
+
+TINY = 2  # units up to which a kernel is compiled for the very size
 
 
 def lane_width(dtype, units):
@@ -51,6 +54,11 @@ class Run:
     def unpack(self, tiles, count):
         return unpack(tiles, self.width, count)
 
+    def sizes(self, *sizes):
+        """The sizes and the layout's starts; part of the kernel's type for tiny networks."""
+        kind = Known if self.cell.units <= TINY else tuple
+        return kind(sizes), kind(self.layout.at)
+
     def scratch(self, size):
         return np.zeros(size * self.width, self.dtype)
 
@@ -77,10 +85,10 @@ def trajectories(run, theta, state, inputs, steps, keep, meter):
     full[:, : values * run.width] = run.pack(state)
     record_ = run.zeros(len(packed), steps * values if keep else 0)
     x, a = run.scratch(layout.rows), run.scratch(layout.rows)
-    sizes = (cell.units, cell.inputs, layout.rows, values)
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values)
     for part in run.pace.slices(len(packed), steps):
         run.call(
-            cpu.orbits, meter, count, part, sizes, layout.at, part[2], part[3], stride, keep, packed, u, x, a, full,
+            cpu.orbits, meter, count, part, sizes, at, part[2], part[3], stride, keep, packed, u, x, a, full,
             record_,
         )  # fmt: skip
     if keep:
@@ -127,10 +135,10 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     x, a = run.scratch(layout.rows), run.scratch(layout.rows)
     da, before = run.scratch(layout.rows * columns), run.scratch(columns)
     spare = run.pack(np.broadcast_to(spare.reshape(1, -1), (w, spare.size)))[0]
-    sizes = (cell.units, cell.inputs, layout.rows, values, columns)
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, columns)
     for part in run.pace.slices(tiles, steps):
         run.call(
-            cpu.spectra, meter, count, part, sizes, layout.at, part[2], part[3], stride, int(every is None), packed, u,
+            cpu.spectra, meter, count, part, sizes, at, part[2], part[3], stride, int(every is None), packed, u,
             x, a, da, full, frames, spare, before, products, powers, lost, sums, tally,
         )  # fmt: skip
     tally = run.unpack(tally, count)
@@ -157,6 +165,7 @@ def _tally(lengths, spans, transient, every):
             pace,
             spans,
             lengths,
+            np.zeros(len(lengths)),
         ],
         axis=1,
     )
@@ -192,12 +201,12 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, meter):
     entry, gp = run.scratch(depth * layout.width), run.scratch(depth * parameters * cell.units)
     ga, gx = run.scratch(BLOCK * layout.rows), run.scratch(BLOCK * layout.rows)
     v = run.scratch(BLOCK * depth * cell.units)
-    sizes = (cell.units, cell.inputs, layout.rows, values, layout.width, depth, parameters)
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, layout.width, depth, parameters)
 
     def backward(tile, end, first, steps_, forward):
         part = tile, end, first, steps_
         run.call(
-            cpu.adjoints, meter, count, part, sizes, layout.at, first, steps_, stride, int(every), forward, packed, u,
+            cpu.adjoints, meter, count, part, sizes, at, first, steps_, stride, int(every), forward, packed, u,
             x, a, full, history, entry, length, direct, g, tally, ga, gx, gp, v, gtheta, gu, norms,
         )  # fmt: skip
 
@@ -208,7 +217,7 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, meter):
         # one long run: forward in parts, then backward in the same parts
         part_ = begin, end, first, part
         run.call(
-            cpu.records, Meter(), count, part_, sizes[:4], layout.at, first, part, stride, packed, u, x, a, full,
+            cpu.records, Meter(), count, part_, sizes, at, first, part, stride, packed, u, x, a, full,
             history, length, tally,
         )  # fmt: skip
         if meter.stop.is_set():

@@ -3,9 +3,9 @@
 import sys
 import types
 
-from rnndyn.report.write import report
+from rnndyn.report.write import prepare, report
 
-__all__ = ["report"]
+__all__ = ["prepare", "report"]
 
 
 class _Verb(types.ModuleType):

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from rnndyn.sweep.study import Figure, Study
 
-__all__ = ["Drawn", "draw_figures"]
+__all__ = ["Drawn", "draw_figures", "warm_up"]
 
 SVG_LIMIT = 400_000  # bytes: larger ones are not written
 DPI = 160
+CLASSES = {"attractors": regime_classes, "period": period_classes}
 STATUS = {"exponents": "status", "exponents_stderr": "status", "log_norms": "gradient_status"}
 
 
@@ -53,6 +54,18 @@ def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
     return drawn
 
 
+def warm_up() -> None:
+    """Draw nothing in particular, so that fonts and formats are loaded."""
+    import matplotlib
+    import matplotlib.colors
+    import matplotlib.patheffects
+
+    with matplotlib.rc_context(style.RC):
+        figure, ax, _ = style.new_figure(bar=True)
+        style.arrange(figure, [ax.plot([0, 1], [-1, 1], label="λ‖∂₁")[0]])
+        _encode(figure, "png")
+
+
 def _default_figures(dataset: "xr.Dataset") -> "list[Figure]":
     from rnndyn.sweep.study import Figure
 
@@ -66,16 +79,14 @@ def _draw(dataset: "xr.Dataset", study: "Study", wanted: "Figure", name: str) ->
     part = dataset.isel(cut).isel(exponent=0, lag=0, missing_dims="ignore").transpose(x, *([y] if y else []))
     title, label = _words(dataset, wanted.variable)
     at = ", ".join(f"{other} = {float(dataset[other][index]):g}" for other, index in cut.items())
-    figure = style.new_figure()
-    ax = figure.add_subplot()
+    figure, ax, bar = style.new_figure(bar=y is not None and wanted.variable not in CLASSES)
     ax.set_title(title + (f", at {at}" if at else ""))
     if y is None:
         handles = _line(ax, part, wanted.variable, x, label)
     else:
-        handles = _map(ax, part, wanted, label)
+        handles = _map(ax, bar, part, wanted, label)
         handles += maps.theory_curves(ax, part[x].values, wanted.theory)
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=2, handlelength=2.6, columnspacing=1.6)
+    style.arrange(figure, handles)
     png = _encode(figure, "png")
     svg = _encode(figure, "svg") if part[wanted.variable].size <= 10_000 else b""
     kept = svg if 0 < len(svg) <= SVG_LIMIT else None
@@ -103,11 +114,11 @@ def _words(dataset: "xr.Dataset", variable: str) -> tuple[str, str]:
     return "Where it ends up", "number of attractors"
 
 
-def _map(ax: "Axes", part: "xr.Dataset", wanted: "Figure", label: str) -> list[Any]:
+def _map(ax: "Axes", bar: "Axes | None", part: "xr.Dataset", wanted: "Figure", label: str) -> list[Any]:
     data = part[wanted.variable]
-    if wanted.variable in ("attractors", "period"):
-        return maps.class_map(ax, data, (regime_classes if wanted.variable == "attractors" else period_classes)(part))
-    maps.growth_map(ax, data, label)
+    if wanted.variable in CLASSES:
+        return maps.class_map(ax, data, CLASSES[wanted.variable](part))
+    maps.growth_map(ax, data, label, bar)
     return maps.statuses(ax, part[STATUS[wanted.variable]])
 
 

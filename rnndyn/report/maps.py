@@ -34,7 +34,7 @@ def even(values: NDArray[Any]) -> bool:
 def limits(values: NDArray[np.float64]) -> float:
     """Return the end of a colour scale centred at zero: few values (and no infinite one) lie beyond it."""
     finite = np.abs(values[np.isfinite(values)])
-    largest = float(np.quantile(finite, 0.6)) if len(finite) else 1.0
+    largest = float(np.quantile(finite, 0.75)) if len(finite) else 1.0
     growing = values[np.isfinite(values) & (values > 0)]
     if len(growing) > 0.001 * values.size:
         largest = max(min(largest, 4 * float(growing.max())), float(np.quantile(growing, 0.99)))

@@ -89,12 +89,12 @@ def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     finite = np.where(np.isfinite(values), values, -np.inf)
     if np.any(np.isfinite(finite)):
         at = np.unravel_index(int(np.argmax(finite)), finite.shape)
-        value = f"{_plain(finite[at])} ± {errors[at]:.1g}"
+        value = _with_error(float(finite[at]), float(errors[at]))
         numbers.append(Number("Largest exponent (nat/step)", value, _place(dataset, study, at)))
         known = errors[np.isfinite(errors)]
         if len(known):
-            spread = f"95 % of all points are below {np.quantile(known, 0.95):.1g}"
-            numbers.append(Number("Median standard error (nat/step)", f"{np.median(known):.1g}", spread))
+            spread = f"95 % of all points are below {_small(float(np.quantile(known, 0.95)))}"
+            numbers.append(Number("Median standard error (nat/step)", _small(float(np.median(known))), spread))
     return numbers
 
 
@@ -176,10 +176,23 @@ def _plain(value: float | NDArray[Any], digits: int = 5) -> str:
     return f"{float(value):.{digits}g}".replace("-", "−")
 
 
-def _power(exponent: float) -> str:
-    """Return `10**exponent` as "3.2 · 10¹²"."""
+def _with_error(value: float, error: float) -> str:
+    """Return a value to the first digit of its error: "0.154 ± 0.002"."""
+    if not 0 < error < np.inf:
+        return f"{_plain(value)} ± {_plain(error)}"
+    digits = int(np.clip(-np.floor(np.log10(error)), 0, 12))
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+
+
+def _small(value: float) -> str:
+    """Return a number that may be tiny with one digit."""
+    return _power(float(np.log10(value)), 0) if 0 < value < 1e-3 else f"{value:.1g}"
+
+
+def _power(exponent: float, decimals: int = 2) -> str:
+    """Return `10**exponent` as "3.24 · 10¹²"."""
     if -3 <= exponent < 5:
         return f"{10**exponent:.3g}"
     whole = int(np.floor(exponent))
     digits = str(whole).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{10 ** (exponent - whole):.2f} · 10{digits}"
+    return f"{10 ** (exponent - whole):.{decimals}f} · 10{digits}"

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["HATCHES", "REGIMES", "THEORY", "growth_colours", "legend", "legend_shape", "new_figure"]
+__all__ = ["HATCHES", "REGIMES", "THEORY", "arrange", "growth_colours", "new_figure"]
 
 RC: dict[Any, Any] = {
     "font.size": 12,
@@ -62,49 +62,49 @@ def growth_colours() -> "Colormap":
 
 
 # Inches. The places are fixed: laying out each figure anew took as long as drawing it.
-WIDTH, LEFT, RIGHT, TOP, BOTTOM, ROW = 8.0, 0.85, 0.3, 0.55, 0.75, 0.27
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, ROW = 8.0, 0.8, 0.25, 0.5, 0.65, 0.245
 AXES_HEIGHT, BAR, BAR_GAP, BAR_LABELS = 4.35, 0.17, 0.15, 0.75
 
 
-def new_figure(rows: int, bar: bool) -> tuple["Figure", "Axes", "Axes | None"]:
-    """Return a figure with room for `rows` lines of legend, its axes, and those of its colour bar if it has one.
+def new_figure(bar: bool) -> tuple["Figure", "Axes", "Axes | None"]:
+    """Return a figure, its axes, and those of its colour bar if it has one.
 
-    Draw and save it inside `matplotlib.rc_context(RC)`.
+    Draw, `arrange` and save it inside `matplotlib.rc_context(RC)`.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    below = BOTTOM + ROW * rows + (0.15 if rows else 0.0)
-    height = TOP + AXES_HEIGHT + below
-    beside = BAR_GAP + BAR + BAR_LABELS if bar else 0.0
-    width = WIDTH - LEFT - RIGHT - beside
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Figure()
     FigureCanvasAgg(figure)
-    up, tall = below / height, AXES_HEIGHT / height
-    axes = figure.add_axes((LEFT / WIDTH, up, width / WIDTH, tall))
-    if not bar:
-        return figure, axes, None
-    return figure, axes, figure.add_axes(((LEFT + width + BAR_GAP) / WIDTH, up, BAR / WIDTH, tall))
+    return figure, figure.add_axes((0, 0, 1, 1)), figure.add_axes((0, 0, 1, 1)) if bar else None
 
 
-def legend(figure: "Figure", handles: list[Any]) -> None:
-    """Put a legend into the room below the axes."""
-    columns, _ = legend_shape([str(handle.get_label()) for handle in handles])
-    corner = (LEFT / WIDTH, 0.08 / figure.get_figheight())
-    figure.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=corner,
-        ncols=columns,
-        handlelength=2.6,
-        columnspacing=1.6,
-        borderpad=0,
-        borderaxespad=0,
-    )
+def arrange(figure: "Figure", handles: list[Any]) -> None:
+    """Give a figure of `new_figure` its size and places, with a legend of `handles` below."""
+    columns, rows = legend_shape([str(handle.get_label()) for handle in handles])
+    below = BOTTOM + ROW * rows + (0.1 if rows else 0.0)
+    height = TOP + AXES_HEIGHT + below
+    beside = BAR_GAP + BAR + BAR_LABELS if len(figure.axes) > 1 else 0.0
+    width = WIDTH - LEFT - RIGHT - beside
+    figure.set_size_inches(WIDTH, height)
+    lefts, widths = (LEFT, LEFT + width + BAR_GAP), (width, BAR)
+    for ax, left, wide in zip(figure.axes, lefts, widths, strict=False):
+        ax.set_position((left / WIDTH, below / height, wide / WIDTH, AXES_HEIGHT / height))
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="lower left",
+            bbox_to_anchor=(LEFT / WIDTH, 0.1 / height),
+            ncols=columns,
+            handlelength=2.6,
+            columnspacing=1.2,
+            borderpad=0,
+            borderaxespad=0,
+        )
 
 
 def legend_shape(labels: list[str]) -> tuple[int, int]:
     """Return (columns, rows) for legend labels: two columns if they fit side by side."""
     half = (len(labels) + 1) // 2
     widest = [max(map(len, part), default=0) for part in (labels[:half], labels[half:])]
-    return (2, half) if sum(widest) <= 74 else (1, len(labels))
+    return (2, half) if sum(widest) <= 78 else (1, len(labels))

@@ -11,7 +11,17 @@ from rnndyn.sweep.store import PAGE
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["report"]
+__all__ = ["prepare", "report"]
+
+
+def prepare() -> None:
+    """Import and warm up what a report needs: more than a second that can pass while kernels run."""
+    import jinja2  # noqa: F401
+    import xarray  # noqa: F401
+
+    from rnndyn.report.figures import warm_up
+
+    warm_up()
 
 
 def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:

@@ -1,10 +1,13 @@
 """The runner: a study's grid, chunk by chunk, into a labelled dataset."""
 
+import contextlib
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +25,7 @@ from rnndyn.sweep.weights import build_weights
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["sweep"]
+__all__ = ["run_study", "sweep"]
 
 
 def sweep(
@@ -48,6 +51,18 @@ def sweep(
         study = read_study(study, overrides)
     elif overrides:
         raise InputError("overrides change a study file: give its path instead of a Study")
+    return run_study(study, directory, threads, progress, fresh)
+
+
+def run_study(
+    study: Study,
+    directory: str | os.PathLike[str] | None,
+    threads: int | None,
+    progress: Choice,
+    fresh: bool,
+    meanwhile: Callable[[], None] | None = None,
+) -> "xr.Dataset":
+    """Do what `sweep` says; `meanwhile` is called in a thread of its own while the kernels run."""
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: expected at least 1")
     cell = study.make_cell()
@@ -57,7 +72,7 @@ def sweep(
     labels = coordinates(study, variables)
     if directory is None:
         memory = Memory(manifest, variables, labels)
-        _fill(study, cell, work, memory, threads, progress)
+        _fill(study, cell, work, memory, threads, progress, meanwhile)
         return memory.dataset(attributes(study, manifest))
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
@@ -70,7 +85,7 @@ def sweep(
         if store is None:
             store = Store.create(directory, manifest, variables, labels, attributes(study, manifest))
         store.sweep_up()
-        _fill(study, cell, work, store, threads, progress)
+        _fill(study, cell, work, store, threads, progress, meanwhile)
         return store.dataset()
 
 
@@ -118,8 +133,9 @@ def _fill(
     store: Store | Memory,
     threads: int | None,
     progress: Choice,
+    meanwhile: Callable[[], None] | None,
 ) -> None:
-    """Compute the chunks that `store` does not hold yet."""
+    """Compute the chunks that `store` does not hold yet; each is written while the next is computed."""
     if store.manifest["finished"]:
         return
     everything = list(chunks(study.shape, tuple(store.manifest["chunks"]["shape"])))
@@ -128,18 +144,34 @@ def _fill(
     done = per_point * sum(chunk.points for chunk in everything if chunk.index in store.done)
     seconds = store.manifest["seconds"]
     compiled: set[str] = set()
-    with progress_display(progress, per_point * study.points, done) as display:
+    aside = threading.Thread(target=_quietly, args=(meanwhile,), daemon=True)
+    aside.start()
+    display_of = progress_display(progress, per_point * study.points, done)
+    written: list[Future[None]] = []
+    with display_of as display, ThreadPoolExecutor(1) as writer:
         display.at(done)
         for chunk in everything:
             if chunk.index in store.done:
                 continue
             start = time.monotonic()
             arrays, compiling = _compute(study, cell, work, chunk, threads, display, compiled)
-            display.say("writing")
             seconds["compile"] += compiling
             seconds["sweep"] += time.monotonic() - start
-            store.write(chunk, arrays)
+            if written:
+                written.pop().result()
+            written.append(writer.submit(store.write, chunk, arrays))
+        display.say("writing")
+        if written:
+            written.pop().result()
     store.finish()
+    aside.join()
+
+
+def _quietly(function: Callable[[], None] | None) -> None:
+    """Call a function whose failure will show again where its work is needed."""
+    with contextlib.suppress(Exception):
+        if function is not None:
+            function()
 
 
 def _cores() -> int:
@@ -184,7 +216,7 @@ def _reporter(
     """Return the callable that moves the display from `before` to `before + steps`; `first` gets the first delay."""
 
     def report(done: float, total: float) -> None:
-        if not first:
+        if not first and done > 0:
             first.append(time.monotonic() - start)
             display.say(name)
         display.at(before + steps * done / max(total, 1))
