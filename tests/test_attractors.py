@@ -90,35 +90,34 @@ def test_longest_period():
     assert_found(rd.attractors(cell, six, max_period=1, **options), 0, 0, rd.Status.NOT_CONVERGED)
 
 
-def brute_force(weights, starts, longest):
-    """(number, shortest period) of a small tanh network from very long orbits alone."""
-    orbits = rd.trajectory(rd.Elman(2), weights, steps=20_000 + 2 * longest, state=starts)[:, -2 * longest - 1 :]
+def settled(weights, starts, longest):
+    """(number, shortest period) of a two-unit tanh network from long orbits alone; the orbits must have closed."""
+    orbits = rd.trajectory(rd.Elman(2), weights, steps=8000 + longest, state=starts)[:, -longest - 1 :]
     cycles = {}
     for orbit in orbits:
-        gaps = np.abs(orbit[1 : longest + 1] - orbit[0]).max(axis=1)
-        assert gaps.min() < 1e-12, "not settled"
-        p = int(np.argmax(gaps < 1e-12)) + 1
-        cycles[min(tuple(np.round(s, 6) + 0.0) for s in orbit[:p])] = p
+        closed = np.abs(orbit[1:] - orbit[0]).max(axis=1) < 1e-12
+        assert closed.any(), "the orbit has not settled"
+        period = int(np.argmax(closed)) + 1
+        cycles[min(tuple(np.round(point, 6) + 0.0) for point in orbit[:period])] = period
     return len(cycles), min(cycles.values())
 
 
-def test_rotations_with_tanh_lock_to_cycles():
-    """W = g R(120 degrees) with a bias: a 3-cycle among the attractors, the same as long orbits say."""
-    starts = np.random.default_rng(0).normal(size=(32, 2))
-    seen = set()
-    for gain in (1.2, 1.5, 2.0, 3.0):
-        c, s = math.cos(2 * math.pi / 3), math.sin(2 * math.pi / 3)
-        weights = {"weight_hh": gain * np.array([[c, -s], [s, c]]), "bias_hh": [0.1, 0.05]}
-        count, period = brute_force(weights, starts, 8)
-        assert_found(rd.attractors(rd.Elman(2), weights, starts=32), count, period)
-        seen.add(period)
-    assert 3 in seen
+@pytest.mark.parametrize(
+    ("angle", "gain", "bias", "period"), [(3, 1.2, 0.1, 3), (3, 1.5, 0.5, 3), (5, 3.0, 0.1, 4), (3, 1.02, 0.5, 1)]
+)
+def test_rotations_with_tanh_lock_to_cycles(angle, gain, bias, period):
+    """W = gain R(360 / angle degrees) with a bias: a 3-cycle, a 4-cycle, a point, as long orbits say."""
+    c, s = math.cos(2 * math.pi / angle), math.sin(2 * math.pi / angle)
+    weights = {"weight_hh": gain * np.array([[c, -s], [s, c]]), "bias_hh": [bias, 0.4 * bias]}
+    truth = settled(weights, np.random.default_rng(0).normal(size=(32, 2)), 8)
+    assert truth == (1, period)
+    assert_found(rd.attractors(rd.Elman(2), weights, starts=32), *truth)
 
 
 @pytest.mark.parametrize("family", ["lstm", "gru", "gru_before"])
 @pytest.mark.parametrize("units", [1, 2])
 def test_gated_units_with_a_candidate_weight(family, units):
-    """Zero biases: the origin has multipliers 1/2 + u/4. u in (-6, 2): one point; above, two a unit; below, 2-cycles."""
+    """Zero biases: the origin has multipliers 1/2 + u/4. u in (-6, 2): a point; above, two a unit; below, 2-cycles."""
     cell = build(rd, family, units)
     u = np.array([-6 - 1e-3, -6 + 1e-3, 0.0, 2 - 1e-3, 2 + 1e-3, 3.0])
     weights = np.zeros((6, *cell.shapes["weight_hh"]))
@@ -176,7 +175,8 @@ def test_same_labels_for_any_split():
 def test_batch_axes_inputs_and_the_uncompiled_kernels():
     """Weights broadcast; inputs count as zero; device 'python' finds the same."""
     cell = rd.Elman(1, inputs=3)
-    weights = {"weight_hh": np.array([[2.0]]), "bias_ih": np.array([[-1.0], [0.5], [0.6]]), "weight_ih": np.ones((1, 3))}
+    weights = {"weight_hh": np.array([[2.0]]), "bias_ih": np.array([[-1.0], [0.5], [0.6]])}
+    weights["weight_ih"] = np.ones((1, 3))
     found = rd.attractors(cell, weights, steps=60, starts=4)
     assert_found(found, [1, 2, 1], 1)
     assert_same_result(found, rd.attractors(cell, weights, steps=60, starts=4, device="python"))

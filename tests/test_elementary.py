@@ -30,16 +30,16 @@ NAMES = {
     "sqrt": math.sqrt,
     "abs": abs,
 }
-# Largest errors found, in ulp, rounded up to quarters: of the value and of the slope, float64 and float32. The
-# requirement is 4.
+# Largest errors in ulp, of the value and of the slope, in both dtypes: what ten times these samples showed, with up to
+# half an ulp to spare. Required are 4.
 BOUNDS = {
     "exp": (3.25, 3.25),
     "expm1": (3.25, 3.25),
     "log": (1, 0.75),
     "log1p": (1.5, 1.75),
     "tanh": (3.25, 4),
-    "logistic": (3.25, 3),
-    "softplus": (2, 2.25),
+    "logistic": (3.25, 3.5),
+    "softplus": (2, 2.5),
     "relu": (0, 0),
     "sin": (2.25, 2.25),
     "cos": (2.25, 2.25),

@@ -30,4 +30,4 @@ def softplus(x):
 
 def relu(x):
     """`max(x, 0)`, NaN if x is; its slope at 0 is 0."""
-    return x if not x <= 0 else 0 * x if x == 0 else 0.0
+    return 0.0 if x <= 0 else x

@@ -15,8 +15,10 @@ Attractors = namedtuple("Attractors", "count period status")
 
 BOUND = 1e12  # a state beyond this has diverged, as in `lyapunov`
 ROUNDS = (1.0, 0.25, 4.0, 16.0)  # multiples of `steps` that orbits go on for; the last two for those that creep only
-CREEP = 1e-3  # a relative distance to an earlier state below which an orbit creeps rather than wanders
+RETURN = 0.02  # a relative distance to an earlier state below which a cycle may be near
+CREEP = 1e-3  # and one below which an orbit creeps rather than wanders
 SAME = 1e-8  # a relative distance below which states, and points of cycles, are the same
+NEUTRAL = 1e-8  # multipliers this near to 1 are neutral: Newton's solution has half its digits at a double root
 UNDECIDED, FOUND, GONE = 0, 1, 2  # what became of an orbit
 
 
@@ -43,14 +45,15 @@ def attractors(
     Starts: half on the diagonal from -spread to spread, shifted by 1e-3 spread times standard normal; half spread times
     standard normal; from (seed, first_index + point). After `steps` steps the orbit's near returns suggest a period p;
     Newton's method with the exact Jacobian then solves for p and its divisors, and the multipliers at the solution
-    decide, not the orbit: close to a bifurcation it converges too slowly. Orbits that have come to creep go on for up to
-    20 times as long. All is done in float64.
+    decide, not the orbit: close to a bifurcation it converges too slowly. Orbits that have come to creep go on for 20
+    times as long. Neutral cycles (multipliers within 1e-8 of 1) do not attract. All is done in float64.
     Source: Kuznetsov, Elements of Applied Bifurcation Theory (2004), ch. 4 (multipliers) and 10 (computing cycles).
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
     device, dtype, threads = check(cell, device, "float64", threads)
     starts, steps = whole("starts", starts, 1), whole("steps", steps, 1)
-    period, seed, first = whole("max_period", max_period, 1), whole("seed", seed, 0), whole("first_index", first_index, 0)
+    period, seed = whole("max_period", max_period, 1), whole("seed", seed, 0)
+    first = whole("first_index", first_index, 0)
     spread = as_array("spread", spread)
     if spread.shape or not 0 < spread < np.inf:
         raise InputError(f"`spread` must be a number above 0, not {spread}.")
@@ -147,7 +150,8 @@ class Search:
         suggested = np.argmax(returns <= np.maximum(4.0 * closest, 1e-12 * scale)[:, None], axis=1) + 1
         # At a fold or a period doubling an orbit comes to within t^-1 or t^-1/2, its returns to t^-2 or t^-3/2.
         near = np.minimum(10.0 * np.cbrt(closest / scale), 0.2) * scale
-        for p in np.unique(suggested):
+        suggested[closest > RETURN * scale] = 0
+        for p in np.unique(suggested[suggested > 0]):
             mine = suggested == p
             self.try_periods(rows[mine], window[mine], returns[mine], near[mine], int(p))
 
@@ -162,10 +166,10 @@ class Search:
             chosen, orbit = rows[trial], window[trial]
             start = orbit[:, :p:q].mean(axis=1)  # where the orbit swings about the cycle, its mean is nearer
             away = known[trial] if known.shape[1] else None
-            points, products, error = polish(self.step, self.theta[chosen], start, q, away)
+            points, products, error = polish(self.step, self.theta[chosen], start, near[trial], q, away)
             distance = norm(points - orbit[:, :1]).min(axis=1)
             there = np.isfinite(error) & (distance <= near[trial])
-            attracting = there & (radius(products) < 1.0)
+            attracting = there & (radius(products) < 1.0 - NEUTRAL)
             self.keep(chosen[attracting], points[attracting], error[attracting])
             unstable = np.full((len(rows), q, window.shape[2]), np.nan)
             unstable[trial] = np.where((there & ~attracting)[:, None, None], points, np.nan)

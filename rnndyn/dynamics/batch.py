@@ -79,6 +79,8 @@ class Batch:
         tail = array.shape[array.ndim - own :]
         if np.prod(self.axes[name], dtype=np.int64) == 1:
             return np.broadcast_to(array.reshape(tail), (high - low, *tail))
+        if self.axes[name] == self.shape:
+            return array.reshape(self.count, *tail)[low:high]
         index = np.unravel_index(np.arange(low, high), self.shape)
         return np.broadcast_to(array, self.shape + tail)[index]
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import InputError
 from .batch import Problem, whole
 from .call import check, over_points
-from .random import point_frames, point_normals
+from .random import point_normals, point_uniforms
 from .status import Status
 
 Lyapunov = namedtuple("Lyapunov", "exponents stderr status steps")
@@ -63,7 +63,7 @@ def _spectra(problem, transient, k, every, seed, first_index, device, dtype, thr
     size, count = problem.cell.state_size, problem.count
     exponents, stderr = np.empty((count, k)), np.empty((count, k))
     status, used = np.empty(count, np.int8), np.empty(count, np.int64)
-    spare = point_frames(0, 0, 1, size, k)[0]
+    spare = point_uniforms(0, "spare", 0, 1, size * k).reshape(size, k)
 
     def chunk(low, high, meter):
         points = high - low
@@ -75,7 +75,7 @@ def _spectra(problem, transient, k, every, seed, first_index, device, dtype, thr
             run,
             problem.theta(low, high, run.layout),
             start,
-            point_frames(seed, first_index + low, points, size, k),
+            point_uniforms(seed, "frame", first_index + low, points, size * k).reshape(points, size, k),
             spare,
             problem.inputs(low, high),
             problem.lengths(low, high),
@@ -108,7 +108,7 @@ def summary(growth):
     sums, spans, steps = growth.sums, growth.spans, growth.steps
     counted = np.maximum(steps, 0)[:, None] - growth.lost
     with np.errstate(invalid="ignore", divide="ignore"):
-        exponents = np.where(counted > 0, sums.sum(axis=1) / counted, np.nan)
+        exponents = np.where(counted > 0, sums.sum(axis=0) / counted, np.nan)
     singular = (growth.lost > 0.5 * steps[:, None]) & (steps[:, None] > 0)
     exponents = np.where(singular, -np.inf, exponents)
     stderr = np.where(singular, 0.0, standard_error(sums, spans, steps))
@@ -120,32 +120,32 @@ def summary(growth):
 
 
 def standard_error(sums, spans, steps):
-    """Error of the mean growth per step, (points, k), from the batches' sums (points, batches, k).
+    """Error of the mean growth per step, (points, k), from the batches' sums (batches, points, k).
 
     The larger of the batch-means error, the batches paired once more if neighbours still agree (Flyvbjerg & Petersen
     1989), and half the difference between the two halves: a fixed point's or a cycle's honest O(1/T). Infinite where
     there are fewer than two whole batches.
     """
-    whole_batches = np.minimum(steps // spans, sums.shape[1])
-    exists = np.arange(sums.shape[1]) < whole_batches[:, None]
-    means = np.where(exists[:, :, None], sums / spans[:, None, None], 0.0)
-    blocks = [_error_of_mean(means, exists)]
-    pairs = exists[:, 1::2]
-    blocks.append(_error_of_mean(np.where(pairs[:, :, None], 0.5 * (means[:, 0::2] + means[:, 1::2]), 0.0), pairs))
-    half = (whole_batches // 2)[:, None]
-    index = np.arange(sums.shape[1])
-    first, second = index < half, (index >= half) & (index < 2 * half)
+    whole = np.minimum(steps // spans, len(sums))[:, None]  # batches that are complete
+    most = int(whole.max())
+    means = sums[:most] / spans[:, None]
+    pairs = 0.5 * (means[0 : most // 2 * 2 : 2] + means[1::2])
+    half = whole // 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        difference = sum(sign * (means * part[:, :, None]).sum(axis=1) for sign, part in ((1, first), (-1, second)))
-        blocks.append(np.abs(difference) / half / 2)
-    error = np.fmax.reduce(blocks)
-    return np.where(whole_batches[:, None] >= 2, error, np.inf)
+        first, second = _sum(means, 0, half), _sum(means, half, 2 * half)
+        errors = (_error_of_mean(means, whole), _error_of_mean(pairs, half), np.abs(first - second) / half / 2)
+    return np.where(whole >= 2, np.fmax.reduce(errors), np.inf)
 
 
-def _error_of_mean(means, exists):
-    """Standard deviation of the existing means over the root of their number; NaN for fewer than two."""
-    number = exists.sum(axis=1)[:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = means.sum(axis=1) / number
-        square = (np.where(exists[:, :, None], means - mean[:, None], 0.0) ** 2).sum(axis=1)
-        return np.sqrt(square / (number - 1) / number)
+def _sum(values, begin, end):
+    """Sum over the rows begin..end-1, which may differ from point to point."""
+    if np.ptp(begin) == 0 == np.ptp(end):  # the same for all: no mask, and the same bits
+        return values[np.min(begin) : np.max(end)].sum(axis=0)
+    rows = np.arange(len(values))[:, None, None]
+    return np.where((rows >= begin) & (rows < end), values, 0.0).sum(axis=0)
+
+
+def _error_of_mean(means, number):
+    """Standard deviation of the first `number` means over the root of their number; NaN for fewer than two."""
+    mean = _sum(means, 0, number) / number
+    return np.sqrt(_sum((means - mean) ** 2, 0, number) / (number - 1) / number)

@@ -24,7 +24,7 @@ class Step:
         """(F(s) (M, S N), DF(s) (M, S N, S N)): along the stages, da = W dv, then the rule's partials."""
         from ..kernels.dual import Dual, jacobian, primal, seed
 
-        n, count, size = self.cell.units, *state.shape
+        n, (count, size) = self.cell.units, state.shape
         weights, bias, _, drive, parameters = self.layout.at
         values = list(state.reshape(count, -1, n).transpose(1, 0, 2))
         tangents = list(np.broadcast_to(np.eye(size), (count, size, size)).reshape(count, -1, n, size).swapaxes(0, 1))
@@ -69,11 +69,13 @@ def _combined(row, moved, count, n, size):
     return total
 
 
-def polish(step, theta, start, period, known=None):
-    """Solve F^p(s) = s from `start`: (cycle (M, p, S N), DF^p (M, S N, S N), error (M,)), error inf where it failed.
+def polish(step, theta, start, reach, period, known=None):
+    """Solve F^p(s) = s near `start`: (cycle (M, p, S N), DF^p (M, S N, S N), error (M,)), error inf where it failed.
 
-    known (M, K, S N): solutions to keep away from, NaN for none. Deflation divides the residual by the distances to them,
-    which only changes the length of Newton's step: near a period doubling it leads off the fixed point to the cycle.
+    reach (M,): the longest step; who gets twice as far from the start is given up.
+    known (M, K, S N): solutions to keep away from, NaN for none. Deflation divides the residual by the distances to
+    them, which only changes the length of Newton's step: near a period doubling it leads from the fixed point to the
+    cycle.
     Source: Farrell, Birkisson & Funke, SIAM J. Sci. Comput. 37 (2015) A2026.
     """
     count, size = start.shape
@@ -90,12 +92,12 @@ def polish(step, theta, start, period, known=None):
         done = (length <= FINE * scale) | stalled
         hit = active[done]
         points[hit], products[hit], error[hit] = along[done], product[done], length[done]
-        going = ~done & np.isfinite(length)
-        active, before = active[going], length[going]
+        limit = reach[active]
+        state = state + np.minimum(1.0, limit / length)[:, None] * move
+        going = ~done & (norm(state - start[active]) <= 2.0 * limit)
+        active, before, state = active[going], length[going], state[going]
         if not active.size:
             break
-        cap = np.minimum(1.0, 0.5 * scale[going] / before)[:, None]
-        state = state[going] + cap * move[going]
     return points, products, error
 
 

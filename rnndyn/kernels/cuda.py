@@ -1,167 +1,165 @@
 """The kernels on CUDA: one network a thread, every array (elements, threads), so that neighbours read side by side.
 
-The only module that imports `numba.cuda`, and to be imported only where a run asks for it. The kernels are the very same
-functions that run on lanes, here of width 1; a thread passes them its own columns of the arrays. With
-NUMBA_ENABLE_CUDASIM=1 set before the import, the entries run uncompiled on Numba's simulator, which needs no GPU.
+The only module that imports `numba.cuda`, and imported only where a run asks for it. The kernels are the very functions
+that run on lanes, here of width 1: one entry serves them all, a thread passes them its own columns of the arrays. With
+NUMBA_ENABLE_CUDASIM=1 set before the import, the entry runs uncompiled on Numba's simulator, which needs no GPU.
 """
 
 import inspect
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
-from numba.core import types
+from numba.core import cgutils, config, types
 
 from . import cpu
-from .cpu import _one_adjoint, _one_lyapunov, _one_orbit, _one_record
+from .adjoint import adjoint, record
 from .lane import Lane
+from .orbit import orbit
+from .primitive import primitive
 from .rule import bind
+from .tangent import lyapunov
 
+MISSING = ""
 try:
     from numba import cuda
 except ImportError as error:  # numba-cuda without the libraries of its extra
     cuda, MISSING = None, str(error)
 
 THREADS = 64  # threads in a block
+KERNELS = {"orbit": orbit, "lyapunov": lyapunov, "record": record, "adjoint": adjoint}
 
 
-# --- entries: functions that make a CUDA kernel for a lane and a cell, which are constants of its code ------------------
+# --- the entry --------------------------------------------------------------------------------------------------------
 
 
-def orbits(lane, cell):
-    """`orbit` for each thread."""
+def _columns_result(arrays, i):
+    return types.UniTuple(types.Array(arrays[0].dtype, 1, "A"), len(arrays))
 
-    def entry(sizes, at, first, steps, stride, keep, theta, u, x, a, state, record):
+
+def _columns_code(emit, kinds, values):
+    b, result = emit.builder, _columns_result(*kinds)
+    i = emit.context.cast(b, values[1], kinds[1], types.intp)
+    views = []
+    for k, kind in enumerate(kinds[0]):
+        array = emit.context.make_array(kind)(emit.context, b, emit.item(values[0], k))
+        view = emit.context.make_array(result.dtype)(emit.context, b)
+        view.meminfo, view.parent = (cgutils.get_null_value(v.type) for v in (view.meminfo, view.parent))
+        view.nitems, view.itemsize = emit.item(array.shape, 0), array.itemsize
+        view.shape, view.strides = (cgutils.pack_array(b, [emit.item(v, 0)]) for v in (array.shape, array.strides))
+        view.data = b.gep(array.data, [i])
+        views.append(view._getvalue())
+    return emit.tuple(result, views)
+
+
+@primitive(_columns_result, _columns_code)
+def columns(arrays, i):
+    """Column i of each of the arrays, which are C-contiguous."""
+    return tuple(array[:, i] for array in arrays)
+
+
+def _entry(kernel, lane, cell):
+    """A kernel for as many threads as the arrays have columns; lane and cell are constants of its code."""
+
+    def entry(scalars, arrays):
         i = cuda.grid(1)
-        if i < theta.shape[1]:
-            _one_orbit(
-                lane, cell, sizes, at, first, steps, stride, keep, theta[:, i], u[:, i], x[:, i], a[:, i], state[:, i],
-                record[:, i],
-            )  # fmt: skip
+        if i < arrays[0].shape[1]:
+            kernel(lane, cell, *scalars, *columns(arrays, i))
 
     return entry
 
 
-def spectra(lane, cell):
-    """`lyapunov` for each thread."""
-
-    def entry(
-        sizes, at, first, steps, stride, adapt, theta, u, x, a, da, state, frame, spare, before, products, powers, lost,
-        sums, tally,
-    ):  # fmt: skip
-        i = cuda.grid(1)
-        if i < theta.shape[1]:
-            _one_lyapunov(
-                lane, cell, sizes, at, first, steps, stride, adapt, theta[:, i], u[:, i], x[:, i], a[:, i], da[:, i],
-                state[:, i], frame[:, i], spare[:, i], before[:, i], products[:, i], powers[:, i], lost[:, i],
-                sums[:, i], tally[:, i],
-            )  # fmt: skip
-
-    return entry
+def _scalars(kernel):
+    """Names of a kernel's integers and tuples of integers, which stand before `theta`; the rest are arrays."""
+    names = _names(kernel, 2)
+    return names[: names.index("theta")]
 
 
-def records(lane, cell):
-    """`record` for each thread."""
-
-    def entry(sizes, at, first, steps, stride, theta, u, x, a, state, history, length, tally):
-        i = cuda.grid(1)
-        if i < theta.shape[1]:
-            _one_record(
-                lane, cell, sizes, at, first, steps, stride, theta[:, i], u[:, i], x[:, i], a[:, i], state[:, i],
-                history[:, i], length[:, i], tally[:, i],
-            )  # fmt: skip
-
-    return entry
+def _names(function, start):
+    return list(inspect.signature(function).parameters)[start:]
 
 
-def adjoints(lane, cell):
-    """`adjoint` for each thread, after its whole forward pass if `forward`."""
+# --- runs -------------------------------------------------------------------------------------------------------------
 
-    def entry(
-        sizes, at, first, steps, stride, every, forward, theta, u, x, a, state, history, entry, length, direct, g,
-        tally, ga, gx, gp, v, gtheta, gu, log_norms,
-    ):  # fmt: skip
-        i = cuda.grid(1)
-        if i < theta.shape[1]:
-            if forward:
-                _one_record(
-                    lane, cell, sizes[:4], at, first, steps, stride, theta[:, i], u[:, i], x[:, i], a[:, i],
-                    state[:, i], history[:, i], length[:, i], tally[:, i],
-                )  # fmt: skip
-            _one_adjoint(
-                lane, cell, sizes, at, first, steps, stride, every, theta[:, i], u[:, i], x[:, i], a[:, i],
-                state[:, i], history[:, i], entry[:, i], length[:, i], direct[:, i], g[:, i], tally[:, i], ga[:, i],
-                gx[:, i], gp[:, i], v[:, i], gtheta[:, i], gu[:, i], log_norms[:, i],
-            )  # fmt: skip
-
-    return entry
+_ENTRIES = {}  # (kernel, cell's digest, dtype) -> its entry
 
 
-# --- runs ----------------------------------------------------------------------------------------------------------------
+def _launch(kernel, lane, cell, arguments):
+    """Run a kernel on the `arguments`, by name, as many threads as they have columns."""
+    key = kernel, cell.digest, lane.dtype
+    if key not in _ENTRIES:
+        _ENTRIES[key] = cuda.jit(_entry(kernel, lane, cell))
+    names, scalars = _names(kernel, 2), _scalars(kernel)
+    blocks = -(-arguments["theta"].shape[1] // THREADS)
+    taken = [arguments[name] for name in names]
+    _ENTRIES[key][blocks, THREADS](tuple(taken[: len(scalars)]), tuple(taken[len(scalars) :]))
 
-_LAUNCHERS = {}  # (entry, cell's digest, dtype) -> kernel
 
+def _run(function, begin, end, lane, cell, *arguments):
+    """Do what a function of `cpu` does, points being tiles of one lane: same arguments, same results in place.
 
-def launch(make, begin, end, lane, cell, *arguments, threads=THREADS):
-    """What `cpu` does for the points begin..end-1, one each tile, on the device: same arguments, same results in place.
-
-    Rows of the 2-D arrays are the points' own and go to the device as columns; 1-D arrays (scratch, and what all points
-    share) are copied for each thread.
+    Rows of 2-D arrays are the points' own and become columns; 1-D arrays are scratch or common to all points: each
+    thread has a copy.
     """
-    key = make, cell.digest, lane.dtype
-    if key not in _LAUNCHERS:
-        _LAUNCHERS[key] = cuda.jit(make(lane, cell))
-    there = [_columns(a, begin, end) if isinstance(a, np.ndarray) else a for a in arguments]
-    _LAUNCHERS[key][-(-(end - begin) // threads), threads](*there)
-    for array, columns in zip(arguments, there, strict=True):
-        if isinstance(array, np.ndarray) and array.ndim == 2:
-            array[begin:end] = columns.T
-        elif isinstance(array, np.ndarray):
-            array[:] = columns[:, -1]  # a run in parts goes on with its scratch, as on the CPU
+    names = _names(function, 4)
+    there = {name: _there(argument, begin, end) for name, argument in zip(names, arguments, strict=True)}
+    for kernel in STEPS[function]:
+        if kernel is not record or there.get("forward", True):
+            _launch(kernel, lane, cell, there)
+    for name, argument in zip(names, arguments, strict=True):
+        if not isinstance(argument, np.ndarray) or not argument.flags.writeable:
+            continue
+        if argument.ndim == 2:
+            argument[begin:end] = there[name].T
+        else:
+            argument[:] = there[name][:, -1]  # the last point's, as on the CPU: a run in parts goes on with it
 
 
-def _columns(array, begin, end):
-    if array.ndim == 2:
-        return np.ascontiguousarray(array[begin:end].T)
-    return np.repeat(array[:, None], end - begin, axis=1)
+def _there(argument, begin, end):
+    """An argument as the entry takes it: (elements, threads), integers, tuples of integers."""
+    if isinstance(argument, tuple):
+        return tuple(argument)
+    if not isinstance(argument, np.ndarray):
+        return int(argument)
+    if argument.ndim == 1:
+        return np.repeat(argument[:, None], end - begin, axis=1)
+    return np.ascontiguousarray(argument[begin:end].T)
 
 
-COMPILED = {
-    cpu.orbits: partial(launch, orbits),
-    cpu.spectra: partial(launch, spectra),
-    cpu.records: partial(launch, records),
-    cpu.adjoints: partial(launch, adjoints),
-}
+STEPS = {cpu.orbits: (orbit,), cpu.spectra: (lyapunov,), cpu.records: (record,), cpu.adjoints: (record, adjoint)}
+COMPILED = {function: partial(_run, function) for function in STEPS}
 
 
 def available():
-    """(whether a GPU can be used, its name or why not)."""
-    if cuda is None:
-        return False, f"numba-cuda is not complete ({MISSING}): pip install 'rnndyn[cuda]'"
-    if not hasattr(cuda, "dispatcher") and hasattr(cuda, "simulator"):
-        return False, "Numba's simulator runs in place of a GPU (NUMBA_ENABLE_CUDASIM is set)"
+    """(whether a GPU can be used, its name or why there is none)."""
+    if config.ENABLE_CUDASIM:
+        return False, "Numba's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM is set)"
+    if cuda is None or not find_spec("numba_cuda"):
+        return False, MISSING or "numba-cuda is not installed (the extra `cuda` of rnndyn)"
     if not cuda.is_available():
-        return False, f"no GPU with a driver: {cuda.cuda_error() or 'the CUDA driver found no device'}"
-    return True, cuda.get_current_device().name.decode()
+        return False, " ".join(str(cuda.cuda_error() or "the compiler NVVM cannot be found").split())
+    name = cuda.get_current_device().name
+    return True, name.decode() if isinstance(name, bytes) else name
 
 
-# --- PTX without a driver ---------------------------------------------------------------------------------------------------
+# --- PTX without a driver ---------------------------------------------------------------------------------------------
 
-SIZES = {orbits: 4, spectra: 5, records: 4, adjoints: 7}
-INTEGERS = {"first", "steps", "stride", "keep", "adapt", "every", "forward"}
+LENGTHS = {"orbit": 4, "lyapunov": 5, "record": 4, "adjoint": 7}  # of a kernel's `sizes`
+TUPLES = {"at": 5, "batch": 2}
 
 
 def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0)):
-    """The PTX of a kernel ("orbits", "spectra", "records" or "adjoints") for a cell; needs neither GPU nor driver."""
-    make = {function.__name__: function for function in SIZES}[kernel]
-    entry = make(Lane(dtype), bind(cell))
+    """The PTX of a kernel ("orbit", "lyapunov", "record" or "adjoint") for a cell; needs neither GPU nor driver."""
+    function, lengths = KERNELS[kernel], TUPLES | {"sizes": LENGTHS[kernel]}
+    names, integer = _scalars(function), types.int64
+    scalars = [types.UniTuple(integer, lengths[name]) if name in lengths else integer for name in names]
     array = types.Array(types.float64 if dtype == "float64" else types.float32, 2, "C")
-    kinds = {"sizes": types.UniTuple(types.int64, SIZES[make]), "at": types.UniTuple(types.int64, 5)}
-    kinds |= dict.fromkeys(INTEGERS, types.int64)
-    signature = tuple(kinds.get(name, array) for name in inspect.signature(entry).parameters)
+    arrays = types.UniTuple(array, len(_names(function, 2)) - len(names))
+    entry = _entry(function, Lane(dtype), bind(cell))
     with _device(compute_capability):
-        code, _ = cuda.compile_ptx(entry, signature, cc=compute_capability)
+        code, _ = cuda.compile_ptx(entry, (types.Tuple(scalars), arrays), cc=compute_capability)
     return code
 
 

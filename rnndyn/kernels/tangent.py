@@ -15,45 +15,39 @@ from .rule import stages
 from .step import drive, tangent
 
 BATCHES = 32
+SHORTEST = 4  # steps in a batch
 BOUND = 1e12  # a state beyond this has diverged
 LN2 = 0.6931471805599453
 NEVER = 1e30  # a step that does not come
 LONGEST = 16  # steps between re-orthonormalisations where the interval follows the frame
 PATIENCE = 16  # well conditioned frames in a row before the interval doubles: growth comes in bursts
 
-# Lanes of `tally`: 1 while the state is bounded; steps at the last re-orthonormalisation, at the next, at the end of the
-# batch; number of the batch (-1: transient); interval between re-orthonormalisations; steps in a batch; steps in all;
-# re-orthonormalisations in a row after which the frame was well conditioned.
-ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, CALM, TALLY = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+# Lanes of `tally`: 1 while the state is bounded; time of the last re-orthonormalisation, of the next, of the batch's end;
+# number of the batch (-2: the start, before the transient; -1: the transient); interval between re-orthonormalisations;
+# steps in a batch; steps in all, in the transient; well conditioned frames in a row.
+ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, TRANSIENT, CALM, TALLY = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 
 def lyapunov(
-    lane, cell, sizes, at, first, steps, stride, adapt, theta, u, x, a, da, state, frame, spare, before, products,
-    powers, lost, sums, tally,
+    lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta, u, x, a, da, state, frame, spare, before,
+    products, powers, lost, sums, tally,
 ):  # fmt: skip
-    """Advance state, frame and sums by `steps` steps from step `first`; call again to go on.
+    """Advance state, frame and sums by `steps` steps from step `first` of `total`; call again to go on.
 
-    sizes: (units, inputs, rows, state values, columns). `adapt`: the interval follows the frame's conditioning, per
-    lane, in powers of two up to `LONGEST`; else it stays. Each lane decides for itself and results are blended by mask:
-    `some` only skips work that no lane takes. A lane whose state leaves the bound keeps its sums as they are then.
+    sizes: (units, inputs, rows, state values, columns). The frame is orthonormalised at time 0, and whenever a lane is
+    due at the time before a step; after the last step once more. `adapt`: the interval follows the frame's conditioning,
+    per lane, in powers of two up to `LONGEST`; else it stays. `batch`: (steps in a batch if all
+    lanes have the same, else 0; steps of the transient). Each lane decides for itself and results are blended by mask: `some` only skips work that no lane takes. A lane
+    whose state leaves the bound keeps its sums as they are then.
     """
     n, inputs, rows, values, columns = numbers(sizes)
     at = numbers(at)
     alive = load(lane, tally, ALIVE) > 0.0
     last, upcoming = load(lane, tally, LAST), load(lane, tally, NEXT)
-    for t in range(first, first + steps):
-        if t == first or stride > 0:
-            drive(lane, rows, inputs, theta, at, u, t * stride, x)
-        tangent(lane, stages(cell), n, columns, theta, at, x, a, da, state, frame)
-        bounded = alive
-        for i in range(values):
-            bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
-        now = full(lane, t + 1)
-        due = bounded & (now >= upcoming)
-        dying = alive & ~bounded
-        if some(dying):  # its growth up to here still counts
-            due = due | (dying & (upcoming < NEVER) & is_finite(lane, frame, values * columns))
-        alive = bounded
+    stop = first + steps
+    for t in range(first, stop + (1 if stop == total else 0)):
+        now = full(lane, t)
+        due = now >= upcoming
         if some(due):
             poor, rich = orthonormalise(
                 lane, frame, values, columns, spare, before, due, now - last, products, powers, lost
@@ -70,8 +64,22 @@ def lyapunov(
             until = load(lane, tally, UNTIL)
             ended = due & (now >= until)
             if some(ended):
-                until = close_batch(lane, columns, now, until, ended, products, powers, lost, sums, tally)
-            upcoming = select(due, select(until >= NEVER, NEVER, minimum(now + pace, until)), upcoming)
+                until = close_batch(lane, columns, t, now, until, ended, batch, products, powers, lost, sums, tally)
+            upcoming = select(due, select(alive, minimum(now + pace, until), NEVER), upcoming)
+            upcoming = select(until >= NEVER, NEVER, upcoming)
+        if t < stop:
+            if t == first or stride > 0:
+                drive(lane, rows, inputs, theta, at, u, t * stride, x)
+            tangent(lane, stages(cell), n, columns, theta, at, x, a, da, state, frame)
+            bounded = alive
+            for i in range(values):
+                bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
+            dying = alive & ~bounded
+            if some(dying):  # its growth up to here still counts, where it can be represented
+                going = dying & (upcoming < NEVER)
+                counts = is_finite(lane, frame, values * columns)
+                upcoming = select(going, select(counts, now + 1.0, NEVER), upcoming)
+            alive = bounded
     store(lane, tally, ALIVE, select(alive, full(lane, 1.0), 0.0))
     store(lane, tally, LAST, last)
     store(lane, tally, NEXT, upcoming)
@@ -87,21 +95,26 @@ def is_finite(lane, frame, size):
 
 
 @helper
-def close_batch(lane, columns, now, until, ended, products, powers, lost, sums, tally):
+def close_batch(lane, columns, t, now, until, ended, batch, products, powers, lost, sums, tally):
     """Write the growth of the batches that ended, start the next ones; returns where those end (never, at the end)."""
-    batch = load(lane, tally, BATCH)
+    number, transient = load(lane, tally, BATCH), load(lane, tally, TRANSIENT)
+    begin, end = 0, BATCHES
+    if batch[0] > 0:  # all lanes are in the same batch: one place to write to, not a choice among all
+        begin = (t - batch[1] - 1) // batch[0] if t > batch[1] else 0
+        end = begin + 1
     for k in range(columns):
         growth = log(load(lane, products, k)) + load(lane, powers, k) * LN2
-        for b in range(BATCHES):
+        for b in range(begin, end):
             here = b * columns + k
-            mine = ended & (batch == b)
+            mine = ended & (number == b)
             store(lane, sums, here, select(mine, growth, load(lane, sums, here)))
         store(lane, products, k, select(ended, 1.0, load(lane, products, k)))
         store(lane, powers, k, select(ended, 0.0, load(lane, powers, k)))
-        store(lane, lost, k, select(ended & (batch < 0.0), 0.0, load(lane, lost, k)))  # the transient does not count
-    store(lane, tally, BATCH, select(ended, batch + 1.0, batch))
-    end = load(lane, tally, END)
-    later = minimum(until + load(lane, tally, SPAN), end)
-    until = select(ended, select(now >= end, NEVER, later), until)
+        store(lane, lost, k, select(ended & (number < 0.0), 0.0, load(lane, lost, k)))  # the transient does not count
+    number = select(ended, number + 1.0, number)
+    store(lane, tally, BATCH, number)
+    last = load(lane, tally, END)
+    later = select(number < 0.0, transient, minimum(maximum(until, transient) + load(lane, tally, SPAN), last))
+    until = select(ended, select(now >= last, NEVER, later), until)
     store(lane, tally, UNTIL, until)
     return until

@@ -16,7 +16,7 @@ from .machine import register_bits
 from .orbit import orbit
 from .rule import bind
 from .step import Layout
-from .tangent import ALIVE, BATCHES, LAST, TALLY, lyapunov
+from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, lyapunov
 from .tiles import Meter, Pace, Stopped, pack, unpack
 
 TINY = 2  # units up to which a kernel is compiled for the very size
@@ -45,7 +45,7 @@ class Run:
         self.bound = bind(self.cell)
         self.layout = Layout(self.cell)
         if self.width is None:
-            self.width = 1 if self.device == "python" else lane_width(self.dtype, self.cell.units)
+            self.width = lane_width(self.dtype, self.cell.units) if self.device == "cpu" else 1
         self.lane = Lane(self.dtype, self.width)
 
     def pack(self, points):
@@ -65,13 +65,20 @@ class Run:
     def zeros(self, tiles, size):
         return np.zeros((tiles, size * self.width), self.dtype)
 
+    def compiled(self, function):
+        """A function of `cpu` as this device runs it; on "python", as it is."""
+        if self.device == "cuda":
+            from . import cuda  # only now: numba-cuda is not for everyone
+
+            return cuda.COMPILED[function]
+        return cpu.COMPILED[function] if self.device == "cpu" else function
+
     def call(self, function, meter, points, slices_of, *arguments):
         """One call of a kernel over tiles; the stop and the count of steps around it."""
         if meter.stop.is_set():
             raise Stopped
         begin, end, first, count = slices_of
-        kernel = cpu.COMPILED[function] if self.device == "cpu" else function
-        self.pace.timed((end - begin) * count, kernel, begin, end, self.lane, self.bound, *arguments)
+        self.pace.timed((end - begin) * count, self.compiled(function), begin, end, self.lane, self.bound, *arguments)
         covered = min(end * self.width, points) - min(begin * self.width, points)
         meter.add(covered * count)
 
@@ -103,7 +110,7 @@ def _stride(cell, inputs):
 
 @dataclass
 class Spectra:
-    """Growth of each point: `sums` (points, batches, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
+    """Growth of each point: `sums` (batches, points, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
     (points, k) steps without rank; `alive`."""
 
     sums: np.ndarray
@@ -116,7 +123,7 @@ class Spectra:
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
     """Growth of the frames' columns after `transient` steps; lengths (points,) are all steps of each point.
 
-    frame (points, S N, k) orthonormal; spare (S N, k) random. `every` None: the interval follows the frame.
+    frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame.
     """
     cell, layout = run.cell, run.layout
     count, values, columns = frame.shape
@@ -130,45 +137,35 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     products, powers, lost = (run.zeros(tiles, columns) for _ in range(3))
     products[:] = 1
     sums = run.zeros(tiles, BATCHES * columns)
-    spans = np.maximum(-(-(lengths - transient) // BATCHES), 1)
+    spans = np.maximum(-(-(lengths - transient) // BATCHES), SHORTEST)
     tally = run.pack(_tally(lengths, spans, transient, every))
+    batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
     x, a = run.scratch(layout.rows), run.scratch(layout.rows)
     da, before = run.scratch(layout.rows * columns), run.scratch(columns)
     spare = run.pack(np.broadcast_to(spare.reshape(1, -1), (w, spare.size)))[0]
     sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, columns)
     for part in run.pace.slices(tiles, steps):
         run.call(
-            cpu.spectra, meter, count, part, sizes, at, part[2], part[3], stride, int(every is None), packed, u,
-            x, a, da, full, frames, spare, before, products, powers, lost, sums, tally,
+            cpu.spectra, meter, count, part, sizes, at, part[2], part[3], steps, stride, int(every is None),
+            batch, packed, u, x, a, da, full, frames, spare, before, products, powers, lost, sums, tally,
         )  # fmt: skip
     tally = run.unpack(tally, count)
     rest = np.log(np.float64(run.unpack(products, count))) + run.unpack(powers, count) * np.log(2.0)
-    sums = run.unpack(sums, count).reshape(count, BATCHES, columns).astype(np.float64)
+    sums = sums.reshape(tiles, BATCHES, columns, w).transpose(1, 0, 3, 2).reshape(BATCHES, tiles * w, columns)
+    sums = sums[:, :count].astype(np.float64, copy=False)
     used = np.maximum(tally[:, LAST] - transient, 0).astype(np.int64)
     unfinished = np.minimum(used // spans, BATCHES - 1)  # a diverged point's last batch was never closed
-    sums[np.arange(count), unfinished] += np.where(used[:, None] > 0, rest, 0.0)
+    sums[unfinished, np.arange(count)] += np.where(used[:, None] > 0, rest, 0.0)
     return Spectra(sums, spans, used, run.unpack(lost, count).astype(np.float64), tally[:, ALIVE] > 0)
 
 
 def _tally(lengths, spans, transient, every):
     """The lanes of `tally` at the start (see `tangent`)."""
     tally = np.zeros((len(lengths), TALLY))
-    pace = np.full(len(lengths), 1 if every is None else every)
-    until = np.full(len(lengths), transient) if transient else np.minimum(spans, lengths)
-    tally[:] = np.stack(
-        [
-            np.ones(len(lengths)),
-            np.zeros(len(lengths)),
-            np.minimum(pace, until),
-            until,
-            np.full(len(lengths), -1 if transient else 0),
-            pace,
-            spans,
-            lengths,
-            np.zeros(len(lengths)),
-        ],
-        axis=1,
-    )
+    tally[:, ALIVE] = 1
+    tally[:, BATCH] = -2 if transient else -1
+    tally[:, PACE] = 1 if every is None else every
+    tally[:, SPAN], tally[:, END], tally[:, TRANSIENT] = spans, lengths, transient
     return tally
 
 
