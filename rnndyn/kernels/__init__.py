@@ -1,5 +1,45 @@
 """Kernels: the compiled loops, each written once for all cells, and the targets that run them."""
 
+import hashlib
+
 from .machine import threads as available_threads
 
-__all__ = ["available_threads"]
+__all__ = ["available_threads", "describe", "fingerprint", "numba_version"]
+
+
+def fingerprint(cell) -> str:
+    """Digest of all that a cell's numbers come from: its rules with what they reach, and the package's sources."""
+    from .cache import sources_digest
+    from .rule import bind
+
+    sources = sources_digest(("cells", "kernels", "dynamics", "sweep"))
+    return hashlib.sha256((bind(cell).digest + sources).encode()).hexdigest()
+
+
+def numba_version() -> str:
+    """Version of the compiler."""
+    import numba
+
+    return numba.__version__
+
+
+def describe() -> dict[str, str]:
+    """What runs here: versions, threads, SIMD width, GPU or why none, folder of the compile cache."""
+    import llvmlite
+    import numpy as np
+
+    from . import cuda
+    from .cache import folder
+    from .machine import processor, register_bits
+
+    found, gpu = cuda.available()
+    return {
+        "numpy": np.__version__,
+        "numba": numba_version(),
+        "llvmlite": llvmlite.__version__,
+        "processor": processor(),
+        "threads": str(available_threads()),
+        "SIMD width": f"{register_bits()} bits: {register_bits() // 64} float64 or {register_bits() // 32} float32",
+        "GPU": gpu if found else f"none: {gpu}",
+        "compile cache": str(folder()),
+    }

@@ -21,11 +21,11 @@ KEPT = 3  # folders of other versions that are left beside the current one
 
 
 @cache
-def sources_digest():
-    """Digest of the sources of the floors that become machine code, and of the compilers."""
+def sources_digest(floors=("cells", "kernels")):
+    """Digest of the sources of floors (by default of those that become machine code), and of the compilers."""
     house = pathlib.Path(__file__).parent.parent
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode())
-    for floor in ("cells", "kernels"):
+    for floor in floors:
         for path in sorted((house / floor).glob("*.py")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

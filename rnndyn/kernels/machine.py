@@ -25,6 +25,11 @@ def register_bits():
     return 256 if "avx" in features() else 128
 
 
+def processor():
+    """The processor's name, as LLVM knows it."""
+    return f"{platform.machine()} ({llvm.get_host_cpu_name()})"
+
+
 def threads():
     """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -48,7 +48,7 @@ def identity(study: "Study", cell: Any) -> dict[str, Any]:
         "rnndyn": version(),
         "fingerprint": kernels.fingerprint(cell),
         "numpy": np.__version__,
-        "numba": str(kernels.describe().get("numba", "")),
+        "numba": kernels.numba_version(),
         "dtype": study.run.dtype,
         "device": study.run.device,
         "machine": machine(),
