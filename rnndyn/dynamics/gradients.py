@@ -97,7 +97,7 @@ def _gradients(problem, device, dtype, threads, progress):
     for array in (*given.values(), into, start, norms):
         array[problem.invalid] = np.nan
     status[problem.invalid] = Status.INVALID
-    weights = {name: array.reshape(*shape, *cell.shapes[name]) for name, array in given.items()}
+    weights = {name: array.reshape((*shape, *cell.shapes[name])) for name, array in given.items()}
     return Gradients(
         weights,
         into.reshape(*shape, rows, cell.inputs),

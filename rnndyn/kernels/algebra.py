@@ -10,12 +10,28 @@ from numba.core import types
 
 from .lane import KindType, _address, constant
 from .helper import helper
+from .machine import register_bits
 from .primitive import primitive
 
 # Register tiles (rows, columns): 2 x 4 keeps 8 sums, 4 + 2 operands: 14 of AVX2's 16 registers, and 8 fused
 # multiply-adds for 6 loads, so that two multiply-adds a cycle are the limit. A single column has 8 rows for the same
 # reason: a sum takes 4 cycles to come back.
 PAIR, QUAD, EIGHT, ONE = (0, 1), (0, 1, 2, 3), (0, 1, 2, 3, 4, 5, 6, 7), (0,)
+
+
+def _registers(lane):
+    return types.intp if isinstance(lane, KindType) else None
+
+
+def _registers_code(emit, kinds, values):
+    bits = kinds[0].lane.width * kinds[0].lane.dtype.bitwidth
+    return emit.context.get_constant(types.intp, max(1, bits // register_bits()))
+
+
+@primitive(_registers, _registers_code)
+def registers(lane):
+    """Registers that a lane fills, known when a kernel is compiled: wide lanes leave fewer for a tile."""
+    return 1
 
 
 def _gather_result(lane, view, start, stride, indices):
@@ -203,14 +219,17 @@ def product(lane, out, o, left, a, right, b, rows, depth, columns, init, c):
     """
     j = 0
     while j < columns:
-        wide = 4 if j + 4 <= columns else (2 if j + 2 <= columns else 1)
+        wide = 4 if j + 4 <= columns and registers(lane) == 1 else (2 if j + 2 <= columns else 1)
         bj = _moved(b, 0, j)
         i = 0
         while i < rows:
             oi, ai, ci = _moved(o, i, j), _moved(a, i, 0), _moved(c, i, j)
-            if wide == 1 and i + 8 <= rows:
+            if wide == 1 and i + 8 <= rows and registers(lane) == 1:
                 fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, EIGHT, ONE)
                 i += 8
+            elif wide == 1 and i + 4 <= rows:
+                fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, QUAD, ONE)
+                i += 4
             elif i + 2 <= rows:
                 if wide == 4:
                     fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, PAIR, QUAD)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numba.core import cgutils, config, types
@@ -22,6 +23,7 @@ from .primitive import primitive
 from .rule import bind
 from .tangent import lyapunov
 
+cuda: Any
 MISSING = ""
 try:
     from numba import cuda
@@ -83,7 +85,7 @@ def _names(function, start):
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
-_ENTRIES = {}  # (kernel, cell's digest, dtype) -> its entry
+_ENTRIES: dict[tuple, Any] = {}  # (kernel, cell's digest, dtype) -> its entry
 
 
 def _launch(kernel, lane, cell, arguments):
@@ -134,7 +136,7 @@ COMPILED = {function: partial(_run, function) for function in STEPS}
 
 def available():
     """(whether a GPU can be used, its name or why there is none)."""
-    if config.ENABLE_CUDASIM:
+    if getattr(config, "ENABLE_CUDASIM", 0):
         return False, "Numba's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM is set)"
     if cuda is None or not find_spec("numba_cuda"):
         return False, MISSING or "numba-cuda is not installed (the extra `cuda` of rnndyn)"

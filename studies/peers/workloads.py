@@ -97,16 +97,16 @@ def workloads(full: bool = False, quick: bool = False) -> list[Workload]:
             2 + TANH_FLOPS + 4, scalar_grid(points),
         ),
         Workload(
-            "elman2", "Elman N = 2, full spectrum", "elman", 2, 16384 // shrink, 200, 0, 40, elman_flops(2),
-            random_networks(1, 2, 1, 16384 // shrink, 2),
+            "elman2", "Elman N = 2, full spectrum", "elman", 2, 4096 // shrink, 800, 0, 40, elman_flops(2),
+            random_networks(1, 2, 1, 4096 // shrink, 2),
         ),
         Workload(
-            "elman8", "Elman N = 8, full spectrum", "elman", 8, 8192 // shrink, 50, 0, 30, elman_flops(8),
-            random_networks(1, 8, 1, 8192 // shrink, 8),
+            "elman8", "Elman N = 8, full spectrum", "elman", 8, 4096 // shrink, 100, 0, 30, elman_flops(8),
+            random_networks(1, 8, 1, 4096 // shrink, 8),
         ),
         Workload(
-            "lstm8", "LSTM N = 8, 16 exponents", "lstm", 8, 4096 // shrink, 25, 0, 20, lstm_flops(8),
-            random_networks(4, 8, 2, 4096 // shrink, 88),
+            "lstm8", "LSTM N = 8, 16 exponents", "lstm", 8, 1024 // shrink, 100, 0, 20, lstm_flops(8),
+            random_networks(4, 8, 2, 1024 // shrink, 88),
         ),
         Workload(
             "bptt8", "LSTM N = 8, BPTT over 100 steps with weight gradients", "bptt", 8, 4096 // shrink, 100, 0, 8,
