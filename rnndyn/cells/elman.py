@@ -34,6 +34,8 @@ class Elman(Cell):
     Raises ValueError for an unknown activation.
     """
 
+    activation: str
+
     def __init__(self, units: int, inputs: int = 0, activation: str = "tanh"):
         if activation not in ACTIVATIONS:
             raise ValueError(f"Elman: unknown activation {activation!r}; one of {', '.join(ACTIVATIONS)}")

@@ -36,9 +36,11 @@ class GRU(Cell):
     Source: Cho et al. 2014 (reset before the product); Appleyard et al. 2016 (after).
     """
 
+    reset_after: bool
+
     def __init__(self, units: int, inputs: int = 0, reset_after: bool = True):
         if reset_after:
-            stages = (Stage(gates=("r", "z", "n"), update=update_after, sends="h", leaves=("h",)),)
+            stages: tuple[Stage, ...] = (Stage(gates=("r", "z", "n"), update=update_after, sends="h", leaves=("h",)),)
             candidate = "tanh(W_in u + b_in + r (W_hn h + b_hn))"
         else:
             stages = (

@@ -7,7 +7,7 @@ from .language import logistic
 
 
 def update(x, a, s, p):
-    h, c = s
+    _, c = s
     i = logistic(x[0] + a[0])
     f = logistic(x[1] + a[1])
     g = math.tanh(x[2] + a[2])

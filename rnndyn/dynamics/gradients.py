@@ -64,6 +64,7 @@ def _gradients(problem, device, dtype, threads, progress):
     into = np.zeros((count, rows, cell.inputs), dtype)
     start, norms = np.empty((count, size), dtype), np.empty((count, total + 1), dtype)
     status = np.empty(count, np.int8)
+    wanted = bool(rows) or not {"weight_ih", "bias_ih"}.isdisjoint(given)
 
     def chunk(low, high, meter):
         lengths = problem.lengths(low, high)
@@ -77,6 +78,7 @@ def _gradients(problem, device, dtype, threads, progress):
             lengths,
             total,
             direct,
+            wanted,
             meter,
         )
         for name, array in given.items():

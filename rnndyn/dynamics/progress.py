@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import time
+from typing import Any
 
 from ..errors import InputError
 
@@ -11,7 +12,7 @@ PATIENCE = 2.0  # seconds before a bar appears by itself
 
 @contextlib.contextmanager
 def reporting(progress, what):
-    """Yield `report(done, total)` (steps times points) for `progress` None (a bar on a terminal), True, False, callable."""
+    """Yield `report(done, total)` (steps times points); `progress`: None (a bar on a terminal), True, False, callable."""
     if callable(progress):
         yield progress
     elif progress is None or progress is True:
@@ -32,7 +33,8 @@ class _Bar:
     def __init__(self, what, patience, wanted):
         self.what, self.patience, self.wanted = what, patience, wanted
         self.begun = time.monotonic()
-        self.bar = self.task = None
+        self.bar: Any = None
+        self.task: Any = None
 
     def report(self, done, total):
         if not self.wanted or time.monotonic() - self.begun < self.patience:

@@ -3,8 +3,8 @@
     dL/ds_t = direct_t + DF(s_t)^T dL/ds_{t+1}
 
 The cotangent is carried as g 2^e, rescaled by exact powers of two, so that its norm is right far beyond the range of
-the floating-point numbers. The forward pass keeps the states; pre-activations are made again on the way back, which
-costs one product a step and spares storing twice as much.
+the floating-point numbers. The forward pass keeps the rules' partials, so that nothing is computed twice; long runs go in
+segments (see `target`), each made again from its first state.
 """
 
 from .elementary import log
@@ -13,36 +13,46 @@ from .lane import absolute, exp2i, exponent, full, load, maximum, minimum, selec
 from .polynomial import pick
 from .helper import helper
 from .rule import stages
-from .step import backward, bias_gradients, drive, forward, input_gradient, input_weight_gradients, weight_gradients
+from .step import (
+    backward,
+    bias_gradients,
+    drive,
+    input_gradient,
+    input_weight_gradients,
+    recorded,
+    weight_gradients,
+)
 
 BLOCK = 16  # steps kept for one outer product: long enough that sums stay in registers, short enough for the cache
 BOUND = 1e12  # a state beyond this has diverged
 LN2 = 0.6931471805599453
 
 
-def record(lane, cell, sizes, at, first, steps, stride, theta, u, x, a, state, history, length, tally):
-    """Forward pass from step `first`: `history` holds states 0..T; beyond its `length` a lane's state stands still.
+def record(
+    lane, cell, sizes, at, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx, length, tally
+):
+    """Forward pass from step `first`, keeping what the backward pass needs of the steps from `base` on.
 
-    `tally` 1 turns 0 where the state leaves the bound.
+    Beyond its `length` a lane's state stands still. `tally` 1 turns 0 where the state leaves the bound.
     """
-    n, inputs, rows, values = numbers(sizes)[:4]
+    n, inputs, rows, values, depth, parameters, size = numbers(sizes)
     at = numbers(at)
     end = load(lane, length, 0)
     bounded = load(lane, tally, 1) > 0.0
     for t in range(first, first + steps):
-        for i in range(values):
-            store(lane, history, t * values + i, load(lane, state, i))
         if t == first or stride > 0:
             drive(lane, rows, inputs, theta, at, u, t * stride, x)
-        forward(lane, stages(cell), n, theta, at, x, a, state)
         over = end <= t
         if some(over):
             for i in range(values):
-                store(lane, state, i, select(over, load(lane, history, t * values + i), load(lane, state, i)))
+                store(lane, before, i, load(lane, state, i))
+        place = t - base
+        recorded(lane, stages(cell), n, theta, at, x, a, state, partials, place * size, v, place * depth * n, gx)
+        if some(over):
+            for i in range(values):
+                store(lane, state, i, select(over, load(lane, before, i), load(lane, state, i)))
         for i in range(values):
             bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
-    for i in range(values):
-        store(lane, history, (first + steps) * values + i, load(lane, state, i))
     store(lane, tally, 1, select(bounded, full(lane, 1.0), 0.0))
 
 
@@ -98,21 +108,20 @@ def measure(lane, values, place, g, e, log_norms):
 
 
 def adjoint(
-    lane, cell, sizes, at, first, steps, stride, every, theta, u, x, a, state, history, entry, length, direct, g, tally,
-    ga, gx, gp, v, gtheta, gu, log_norms,
+    lane, cell, sizes, at, base, first, steps, stride, every, theta, u, x, a, partials, v, length, direct, g, tally, ga, gx,
+    gp, gtheta, gu, log_norms,
 ):  # fmt: skip
     """Backward pass over the steps first + steps - 1, ..., first; begin with the last step, call again to go on.
 
-    sizes: (units, inputs, rows, state values, width of `entry` per stage, stages, parameters). `every`: `direct` holds
-    dL/ds_t for all t, else for the last state of each lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0.
+    sizes: (units, inputs, rows, state values, stages, parameters, partials of a step). `every`: `direct` holds dL/ds_t
+    for all t, else for the last state of each lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0. `gx`
+    None: nobody asks for the gradients of inputs, weight_ih and bias_ih.
     """
-    n, inputs, rows, values, width, depth, parameters = numbers(sizes)
+    n, inputs, rows, values, depth, parameters, size = numbers(sizes)
     at = numbers(at)
     e = load(lane, tally, 0)
     end = load(lane, length, 0)
     kept = 0
-    if stride == 0:
-        drive(lane, rows, inputs, theta, at, u, 0, x)
     for t in range(first + steps - 1, first - 1, -1):
         # dL/ds_{t+1} is complete: add what enters at t + 1
         begins = end == t + 1
@@ -125,28 +134,28 @@ def adjoint(
         elif some(begins):
             e = join(lane, values, direct, 0, begins, g, e)
         e = measure(lane, values, t + 1, g, e, log_norms)
-        if stride > 0:
-            drive(lane, rows, inputs, theta, at, u, t * stride, x)
-        for i in range(values):
-            store(lane, state, i, load(lane, history, t * values + i))
-        backward(
-            lane, stages(cell), 0, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, kept * rows,
-            kept * depth * n,
-        )  # fmt: skip
+        here = kept * rows
+        backward(lane, stages(cell), 0, n, theta, at, x, a, partials, (t - base) * size, g, ga, gx, gp, here)
         if some(e != 0.0):
-            rescale_rows(lane, rows, depth * parameters * n, kept * rows, e, ga, gx, gp)
+            rescale_rows(lane, rows, depth * parameters * n, here, e, ga, gx, gp)
         for k in range(depth):
             for i in range(parameters * n):
                 there = at[4] + i
                 store(lane, gtheta, there, load(lane, gtheta, there) + load(lane, gp, k * parameters * n + i))
-        if inputs > 0:
-            input_gradient(lane, rows, inputs, theta, at, gx, kept * rows, gu, t * stride)
+        if gx is not None:
+            if inputs > 0:
+                input_gradient(lane, rows, inputs, theta, at, gx, here, gu, t * stride)
         kept += 1
         if kept == BLOCK or t == first:
-            weight_gradients(lane, stages(cell), 0, n, kept, rows, at, ga, v, gtheta)
-            bias_gradients(lane, rows, kept, at, ga, gx, gtheta)
-            if inputs > 0:
-                input_weight_gradients(lane, rows, inputs, kept, at, gx, u, t * stride, stride, gtheta)
+            latest = t + kept - 1
+            weight_gradients(
+                lane, stages(cell), depth, n, kept, rows, at, ga, v, (latest - base) * depth * n, gtheta
+            )
+            bias_gradients(lane, rows, kept, at[1], ga, gtheta)
+            if gx is not None:
+                bias_gradients(lane, rows, kept, at[3], gx, gtheta)
+                if inputs > 0:
+                    input_weight_gradients(lane, rows, inputs, kept, at, gx, u, latest * stride, stride, gtheta)
             kept = 0
     if first == 0:
         if every:
@@ -164,6 +173,7 @@ def rescale_rows(lane, rows, parameters, here, e, ga, gx, gp):
     one, two = power(lane, e)
     for r in range(here, here + rows):
         store(lane, ga, r, load(lane, ga, r) * one * two)
-        store(lane, gx, r, load(lane, gx, r) * one * two)
+        if gx is not None:
+            store(lane, gx, r, load(lane, gx, r) * one * two)
     for i in range(parameters):
         store(lane, gp, i, load(lane, gp, i) * one * two)

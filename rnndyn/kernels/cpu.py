@@ -46,33 +46,35 @@ def spectra(
     restore_denormals(old)
 
 
-def records(begin, end, lane, cell, sizes, at, first, steps, stride, theta, u, x, a, state, history, length, tally):
-    """`record` for the tiles begin..end-1."""
+def records(
+    begin, end, lane, cell, sizes, at, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx, length,
+    tally,
+):  # fmt: skip
+    """`record` for the tiles begin..end-1; what is kept is one tile's."""
     old = flush_denormals()
     for tile in range(begin, end):
         _one_record(
-            lane, cell, sizes, at, first, steps, stride, theta[tile], u[tile], x, a, state[tile], history,
-            length[tile], tally[tile],
+            lane, cell, sizes, at, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile], before, partials,
+            v, gx, length[tile], tally[tile],
         )  # fmt: skip
     restore_denormals(old)
 
 
 def adjoints(
-    begin, end, lane, cell, sizes, at, first, steps, stride, every, forward, theta, u, x, a, state, history, entry,
-    length, direct, g, tally, ga, gx, gp, v, gtheta, gu, log_norms,
+    begin, end, lane, cell, sizes, at, base, first, steps, stride, every, forward, theta, u, x, a, state, before,
+    partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, log_norms,
 ):  # fmt: skip
-    """`adjoint` for the tiles begin..end-1, each after its whole forward pass if `forward`; history is one tile's."""
+    """`adjoint` for the tiles begin..end-1, each after its forward pass if `forward`; what is kept is one tile's."""
     old = flush_denormals()
     for tile in range(begin, end):
         if forward:
             _one_record(
-                lane, cell, sizes, at, first, steps, stride, theta[tile], u[tile], x, a, state[tile], history,
-                length[tile], tally[tile],
+                lane, cell, sizes, at, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile], before,
+                partials, v, gx, length[tile], tally[tile],
             )  # fmt: skip
         _one_adjoint(
-            lane, cell, sizes, at, first, steps, stride, every, theta[tile], u[tile], x, a, state[tile], history,
-            entry, length[tile], direct[tile], g[tile], tally[tile], ga, gx, gp, v, gtheta[tile], gu[tile],
-            log_norms[tile],
+            lane, cell, sizes, at, base, first, steps, stride, every, theta[tile], u[tile], x, a, partials, v,
+            length[tile], direct[tile], g[tile], tally[tile], ga, gx, gp, gtheta[tile], gu[tile], log_norms[tile],
         )  # fmt: skip
     restore_denormals(old)
 

@@ -14,9 +14,11 @@ from ..cells import language
 from .elementary import JETS
 from .helper import helper_overload
 from .lane import (
+    KindType,
     LaneType,
     MaskType,
     Number,
+    _address,
     absolute,
     constant,
     element_type,
@@ -540,3 +542,59 @@ def pull(rows, cotangents, seeds):
             position += 1
         groups.append(tuple(members))
     return tuple(groups)
+
+
+# --- partials to and from memory: entry (output i, seed j) of n seeds at start + (i n + j) stride -------------------------
+
+
+def _row_places(emit, kinds, values):
+    """((i, j), LLVM pointer) of each partial that exists."""
+    lane, intp, rows = kinds[0].lane, types.intp, kinds[4]
+    start, stride = (emit.context.cast(emit.builder, values[i], kinds[i], intp) for i in (2, 3))
+    for i, row in enumerate(rows):
+        for j, kind in enumerate(row if isinstance(row, types.BaseTuple) else ()):
+            if not isinstance(kind, types.NoneType):
+                index = emit.builder.add(start, emit.builder.mul(stride, stride.type(i * len(row) + j)))
+                yield (i, j), _address(emit, lane, kinds[1], values[1], intp, index)
+
+
+def _store_rows_code(emit, kinds, values):
+    for (i, j), pointer in _row_places(emit, kinds, values):
+        emit.builder.store(emit.item(emit.item(values[4], i), j), pointer, align=kinds[0].lane.dtype.bitwidth // 8)
+    return emit.context.get_dummy_value()
+
+
+@primitive(
+    lambda lane, view, start, stride, rows: types.none if isinstance(lane, KindType) else None, _store_rows_code
+)
+def store_rows(lane, view, start, stride, rows):
+    """Write partials to a view."""
+    for i, row in enumerate(rows):
+        for j, number in enumerate(row or ()):
+            if number is not None:
+                view[start + stride * (i * len(row) + j)] = number
+
+
+def _load_rows_code(emit, kinds, values):
+    places = dict(_row_places(emit, kinds, values))
+    align = kinds[0].lane.dtype.bitwidth // 8
+    rows = []
+    for i, row in enumerate(kinds[4]):
+        if not isinstance(row, types.BaseTuple):
+            rows.append(emit.context.get_dummy_value())
+            continue
+        loaded = [
+            emit.builder.load(places[i, j], align=align) if (i, j) in places else emit.context.get_dummy_value()
+            for j in range(len(row))
+        ]
+        rows.append(emit.tuple(row, loaded))
+    return emit.tuple(kinds[4], rows)
+
+
+@primitive(lambda lane, view, start, stride, like: like if isinstance(lane, KindType) else None, _load_rows_code)
+def load_rows(lane, view, start, stride, like):
+    """Partials read from a view, with the structure of `like`; its numbers do not matter."""
+    return tuple(
+        row and tuple(None if p is None else view[start + stride * (i * len(row) + j)] for j, p in enumerate(row))
+        for i, row in enumerate(like)
+    )

@@ -5,8 +5,10 @@ Views of one tile (an element is one lane wide): `theta` holds the weights in th
 by unit within a field; `frame` tangents, one row for each value and `columns` wide; `g` cotangents, like `state`.
 """
 
+from numba.core import types
+
 from .algebra import gather, product, scatter
-from .dual import jacobian, primal, pull, push, seed
+from .dual import jacobian, load_rows, primal, pull, push, seed, store_rows
 from .lane import load, store
 from .helper import helper, helper_overload
 from .rule import enters, first, gates, leaves, parameters, sends, update
@@ -115,113 +117,189 @@ def _tangent(lane, stage, n, columns, theta, at, x, a, da, state, frame):
 tangent = along(_tangent)
 
 
-# --- backward: a stage's entering values and pre-activations are made again, then its transpose is applied --------------
+# --- backward: the forward pass keeps each rule's partials, the backward pass applies their transposes -----------------
 #
-# Stage k keeps what enters it at `k width` of `entry`. The cotangents of its rows go to `ga` and `gx` from `here` on, its
-# sent field to `v` at `there + k n`, its parameters' cotangents to `gp` at `k` times their number.
+# Keeping them costs memory, not time: an LSTM's nine partials a unit are read back faster than its five gates are made
+# again. Stage by stage, partial (output o, seed j) of unit i stands at `start + (o seeds + j) n + i` of `partials`, the
+# field sent at `there + i` of `v`. Where nobody asks for cotangents of x (`gx` None), x is not seeded.
 
 
 @helper
-def _remember(lane, stage, k, n, theta, at, a, state, entry, width):
-    """Keep the values that enter a stage, and its pre-activations."""
-    for i in range(len(enters(stage)) * n):
-        store(lane, entry, k * width + i, load(lane, state, i))
+def _values_of(lane, stage, n, i, theta, at, x, a, state):
+    """What the rule reads for unit i: x, a, s, p."""
+    row = first(stage) * n
+    return (
+        gather(lane, x, row + i, n, gates(stage)),
+        gather(lane, a, row + i, n, gates(stage)),
+        gather(lane, state, i, n, enters(stage)),
+        gather(lane, theta, at[4] + i, n, parameters(stage)),
+    )
+
+
+@helper
+def _with_x(stage, values, gx):
+    duals = seed(values)
+    outputs = update(stage, duals[0], duals[1], duals[2], duals[3])
+    return outputs, jacobian(outputs), values
+
+
+@helper
+def _without_x(stage, values, gx):
+    seeds = ((), values[1], values[2], values[3])
+    duals = seed(seeds)
+    outputs = update(stage, values[0], duals[1], duals[2], duals[3])
+    return outputs, jacobian(outputs), seeds
+
+
+def _partials(stage, values, gx):
+    """(outputs, partials, seeds) of the rule for one unit's values; x is seeded unless `gx` is None."""
+    return _without_x(stage, values, gx) if gx is None else _with_x(stage, values, gx)
+
+
+@helper_overload(_partials)
+def _choose_partials(stage, values, gx):
+    chosen = _without_x if isinstance(gx, types.NoneType) else _with_x
+    return lambda stage, values, gx: chosen(stage, values, gx)
+
+
+@helper
+def _record(lane, stage, n, theta, at, x, a, state, partials, start, v, there, gx):
+    """A stage forward: state <- F(state), keeping its partials and the field it sends."""
+    for i in range(n):
+        store(lane, v, there + i, load(lane, state, sends(stage) * n + i))
     mix(lane, stage, n, theta, at, a, state)
+    for i in range(n):
+        values = _values_of(lane, stage, n, i, theta, at, x, a, state)
+        outputs, rows, _ = _partials(stage, values, gx)
+        store_rows(lane, partials, start + i, n, rows)
+        scatter(lane, state, i, n, leaves(stage), primal(outputs))
 
 
 @helper
-def _transpose(lane, stage, k, n, theta, at, x, a, entry, width, g, ga, gx, gp, v, here, there):
-    """g <- (stage's Jacobian)^T g."""
+def _transpose(lane, stage, n, theta, at, x, a, partials, start, g, ga, gx, gp, here, k):
+    """A stage backward: g <- (its Jacobian)^T g; the cotangents of its rows go to ga and gx from `here` on."""
     row = first(stage) * n
     for i in range(n):
-        seeds = (
-            gather(lane, x, row + i, n, gates(stage)),
-            gather(lane, a, row + i, n, gates(stage)),
-            gather(lane, entry, k * width + i, n, enters(stage)),
-            gather(lane, theta, at[4] + i, n, parameters(stage)),
-        )
-        duals = seed(seeds)
-        partials = jacobian(update(stage, duals[0], duals[1], duals[2], duals[3]))
-        cotangents = pull(partials, gather(lane, g, i, n, leaves(stage)), seeds)
-        scatter(lane, gx, here + row + i, n, gates(stage), cotangents[0])
+        values = _values_of(lane, stage, n, i, theta, at, x, a, g)
+        _, like, seeds = _partials(stage, values, gx)  # for its type: nothing of it is computed
+        rows = load_rows(lane, partials, start + i, n, like)
+        cotangents = pull(rows, gather(lane, g, i, n, leaves(stage)), seeds)
+        if gx is not None:
+            scatter(lane, gx, here + row + i, n, gates(stage), cotangents[0])
         scatter(lane, ga, here + row + i, n, gates(stage), cotangents[1])
         scatter(lane, g, i, n, enters(stage), cotangents[2])
         scatter(lane, gp, k * len(parameters(stage)) * n + i, n, parameters(stage), cotangents[3])
-        store(lane, v, there + k * n + i, load(lane, entry, k * width + sends(stage) * n + i))
     sent = (sends(stage) * n, 1, 1)
-    rows = len(gates(stage)) * n
-    product(lane, g, sent, theta, (at[0] + row * n, 1, n), ga, (here + row, 1, 1), n, rows, 1, g, sent)
+    rows_ = len(gates(stage)) * n
+    product(lane, g, sent, theta, (at[0] + row * n, 1, n), ga, (here + row, 1, 1), n, rows_, 1, g, sent)
 
 
-def backward(lane, stages, k, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, here, there):
-    """g <- DF(state)^T g for the stages from k on; `state` is used up."""
-    _remember(lane, stages[0], k, n, theta, at, a, state, entry, width)
+@helper
+def _kept(stage, n):
+    """Elements of `partials` that a stage takes, whether x is seeded or not."""
+    return len(leaves(stage)) * (2 * len(gates(stage)) + len(enters(stage)) + len(parameters(stage))) * n
+
+
+def kept(cell):
+    """Elements of `partials` that a step of the cell takes."""
+    entering = (cell.fields, *(stage.leaves for stage in cell.stages))
+    return cell.units * sum(
+        len(stage.leaves) * (2 * len(stage.gates) + len(enters_) + len(cell.parameters))
+        for stage, enters_ in zip(cell.stages, entering, strict=False)
+    )
+
+
+def recorded(lane, stages, n, theta, at, x, a, state, partials, start, v, there, gx):
+    """state <- F(state) for a whole step, keeping partials and sent fields."""
+    for stage in stages:
+        _record(lane, stage, n, theta, at, x, a, state, partials, start, v, there, gx)
+        start, there = start + _kept(stage, n), there + n
+
+
+@helper_overload(recorded)
+def _recorded(lane, stages, n, theta, at, x, a, state, partials, start, v, there, gx):
+    if len(stages) == 1:
+
+        def last(lane, stages, n, theta, at, x, a, state, partials, start, v, there, gx):
+            _record(lane, stages[0], n, theta, at, x, a, state, partials, start, v, there, gx)
+
+        return last
+
+    def unrolled(lane, stages, n, theta, at, x, a, state, partials, start, v, there, gx):
+        _record(lane, stages[0], n, theta, at, x, a, state, partials, start, v, there, gx)
+        start += _kept(stages[0], n)
+        recorded(lane, stages[1:], n, theta, at, x, a, state, partials, start, v, there + n, gx)
+
+    return unrolled
+
+
+def backward(lane, stages, k, n, theta, at, x, a, partials, start, g, ga, gx, gp, here):
+    """g <- DF(state)^T g for the stages from k on."""
     if len(stages) > 1:
-        _forward(lane, stages[0], n, theta, at, x, a, state)
-        backward(lane, stages[1:], k + 1, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, here, there)
-    _transpose(lane, stages[0], k, n, theta, at, x, a, entry, width, g, ga, gx, gp, v, here, there)
+        after = start + _kept(stages[0], n)
+        backward(lane, stages[1:], k + 1, n, theta, at, x, a, partials, after, g, ga, gx, gp, here)
+    _transpose(lane, stages[0], n, theta, at, x, a, partials, start, g, ga, gx, gp, here, k)
 
 
 @helper_overload(backward)
-def _backward(lane, stages, k, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, here, there):
+def _backward(lane, stages, k, n, theta, at, x, a, partials, start, g, ga, gx, gp, here):
     if len(stages) == 1:
 
-        def last(lane, stages, k, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, here, there):
-            _remember(lane, stages[0], k, n, theta, at, a, state, entry, width)
-            _transpose(lane, stages[0], k, n, theta, at, x, a, entry, width, g, ga, gx, gp, v, here, there)
+        def last(lane, stages, k, n, theta, at, x, a, partials, start, g, ga, gx, gp, here):
+            _transpose(lane, stages[0], n, theta, at, x, a, partials, start, g, ga, gx, gp, here, k)
 
         return last
 
-    def unrolled(lane, stages, k, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, here, there):
-        _remember(lane, stages[0], k, n, theta, at, a, state, entry, width)
-        _forward(lane, stages[0], n, theta, at, x, a, state)
-        backward(lane, stages[1:], k + 1, n, theta, at, x, a, state, entry, width, g, ga, gx, gp, v, here, there)
-        _transpose(lane, stages[0], k, n, theta, at, x, a, entry, width, g, ga, gx, gp, v, here, there)
+    def unrolled(lane, stages, k, n, theta, at, x, a, partials, start, g, ga, gx, gp, here):
+        after = start + _kept(stages[0], n)
+        backward(lane, stages[1:], k + 1, n, theta, at, x, a, partials, after, g, ga, gx, gp, here)
+        _transpose(lane, stages[0], n, theta, at, x, a, partials, start, g, ga, gx, gp, here, k)
 
     return unrolled
 
 
-def weight_gradients(lane, stages, k, n, steps, rows, at, ga, v, gtheta):
-    """gradient of weight_hh += sum over `steps` kept steps of ga v^T, for the stages from k on."""
-    _outer_products(lane, stages[0], k, n, steps, rows, at, ga, v, gtheta, len(stages) + k)
-    if len(stages) > 1:
-        weight_gradients(lane, stages[1:], k + 1, n, steps, rows, at, ga, v, gtheta)
+def weight_gradients(lane, stages, depth, n, steps, rows, at, ga, v, latest, gtheta):
+    """gradient of weight_hh += sum over the kept steps of ga v^T, for the stages given of `depth`.
+
+    The latest step was kept first; its sent fields stand at `latest` of `v`, each step's before the next one's.
+    """
+    for k, stage in enumerate(stages):
+        _outer_products(lane, stage, depth, n, steps, rows, at, ga, v, latest + k * n, gtheta)
 
 
 @helper_overload(weight_gradients)
-def _weight_gradients(lane, stages, k, n, steps, rows, at, ga, v, gtheta):
+def _weight_gradients(lane, stages, depth, n, steps, rows, at, ga, v, latest, gtheta):
     if len(stages) == 1:
 
-        def last(lane, stages, k, n, steps, rows, at, ga, v, gtheta):
-            _outer_products(lane, stages[0], k, n, steps, rows, at, ga, v, gtheta, 1 + k)
+        def last(lane, stages, depth, n, steps, rows, at, ga, v, latest, gtheta):
+            _outer_products(lane, stages[0], depth, n, steps, rows, at, ga, v, latest, gtheta)
 
         return last
 
-    def unrolled(lane, stages, k, n, steps, rows, at, ga, v, gtheta):
-        _outer_products(lane, stages[0], k, n, steps, rows, at, ga, v, gtheta, len(stages) + k)
-        weight_gradients(lane, stages[1:], k + 1, n, steps, rows, at, ga, v, gtheta)
+    def unrolled(lane, stages, depth, n, steps, rows, at, ga, v, latest, gtheta):
+        _outer_products(lane, stages[0], depth, n, steps, rows, at, ga, v, latest, gtheta)
+        weight_gradients(lane, stages[1:], depth, n, steps, rows, at, ga, v, latest + n, gtheta)
 
     return unrolled
 
 
 @helper
-def _outer_products(lane, stage, k, n, steps, rows, at, ga, v, gtheta, count):
+def _outer_products(lane, stage, depth, n, steps, rows, at, ga, v, latest, gtheta):
     """One product over the kept steps instead of one outer product a step: the sums stay in registers."""
     row = first(stage) * n
     out = (at[0] + row * n, n, 1)
-    product(lane, gtheta, out, ga, (row, 1, rows), v, (k * n, count * n, 1), len(gates(stage)) * n, steps, n, gtheta, out)
+    right = (latest, -depth * n, 1)
+    product(lane, gtheta, out, ga, (row, 1, rows), v, right, len(gates(stage)) * n, steps, n, gtheta, out)
 
 
 @helper
-def bias_gradients(lane, rows, steps, at, ga, gx, gtheta):
-    """gradients of bias_hh, bias_ih += sums of ga, gx over the kept steps."""
+def bias_gradients(lane, rows, steps, start, g, gtheta):
+    """gradient of a bias += sum of the rows' cotangents over the kept steps."""
     for r in range(rows):
-        total_a, total_x = load(lane, gtheta, at[1] + r), load(lane, gtheta, at[3] + r)
+        total = load(lane, gtheta, start + r)
         for b in range(steps):
-            total_a = total_a + load(lane, ga, b * rows + r)
-            total_x = total_x + load(lane, gx, b * rows + r)
-        store(lane, gtheta, at[1] + r, total_a)
-        store(lane, gtheta, at[3] + r, total_x)
+            total = total + load(lane, g, b * rows + r)
+        store(lane, gtheta, start + r, total)
 
 
 @helper
@@ -232,8 +310,7 @@ def input_gradient(lane, rows, inputs, theta, at, gx, here, gu, start):
 
 
 @helper
-def input_weight_gradients(lane, rows, inputs, steps, at, gx, u, earliest, stride, gtheta):
-    """gradient of weight_ih += sum of gx u^T over the kept steps; the latest step was kept first."""
+def input_weight_gradients(lane, rows, inputs, steps, at, gx, u, latest, stride, gtheta):
+    """gradient of weight_ih += sum of gx u^T over the kept steps; the latest was kept first."""
     out = (at[2], inputs, 1)
-    latest = earliest + (steps - 1) * stride
     product(lane, gtheta, out, gx, (0, 1, rows), u, (latest, -stride, 1), rows, steps, inputs, gtheta, out)

@@ -15,10 +15,11 @@ from .lane import Lane
 from .machine import register_bits
 from .orbit import orbit
 from .rule import bind
-from .step import Layout
+from .step import Layout, kept
 from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, lyapunov
 from .tiles import Meter, Pace, Stopped, pack, unpack
 
+SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
 TINY = 2  # units up to which a kernel is compiled for the very size
 
 
@@ -180,8 +181,11 @@ class Cotangents:
     bounded: np.ndarray  # whether the state stayed within the bound
 
 
-def cotangents(run, theta, state, inputs, lengths, steps, direct, meter):
-    """BPTT of each point. direct (points, steps + 1, S N) is dL/ds_t, or (points, 1, S N) for the last state only."""
+def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter):
+    """BPTT of each point. direct (points, steps + 1, S N) is dL/ds_t, or (points, 1, S N) for the last state only.
+
+    `wanted`: whether the gradients of inputs, weight_ih or bias_ih are.
+    """
     cell, layout = run.cell, run.layout
     count, values = state.shape
     packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
@@ -193,38 +197,34 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, meter):
     tally[:, run.width :] = 1
     every = direct.shape[1] > 1
     direct = run.pack(direct.reshape(count, -1))
-    history = run.scratch((steps + 1) * values)
-    x, a = run.scratch(layout.rows), run.scratch(layout.rows)
-    entry, gp = run.scratch(depth * layout.width), run.scratch(depth * parameters * cell.units)
-    ga, gx = run.scratch(BLOCK * layout.rows), run.scratch(BLOCK * layout.rows)
-    v = run.scratch(BLOCK * depth * cell.units)
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, layout.width, depth, parameters)
+    x, a, before = run.scratch(layout.rows), run.scratch(layout.rows), run.scratch(values)
+    ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
+    gx = run.scratch(BLOCK * layout.rows) if wanted else None
+    size = kept(cell)
+    segment = min(steps, max(BLOCK, SEGMENT_BYTES // (8 * run.width * (size + depth * cell.units))))
+    partials, v = run.scratch(segment * size), run.scratch(segment * depth * cell.units)
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, depth, parameters, size)
 
-    def backward(tile, end, first, steps_, forward):
-        part = tile, end, first, steps_
+    def forward(tile, base, first, number, meter_):
+        part = tile, tile + 1, first, number
         run.call(
-            cpu.adjoints, meter, count, part, sizes, at, first, steps_, stride, int(every), forward, packed, u,
-            x, a, full, history, entry, length, direct, g, tally, ga, gx, gp, v, gtheta, gu, norms,
+            cpu.records, meter_, count, part, sizes, at, base, first, number, stride, packed, u, x, a, full, before,
+            partials, v, gx, length, tally,
         )  # fmt: skip
 
-    for begin, end, first, part in run.pace.slices(tiles, steps):
-        if first == 0 and part == steps:
-            backward(begin, end, 0, steps, True)
-            continue
-        # one long run: forward in parts, then backward in the same parts
-        part_ = begin, end, first, part
+    def backward(begin, end, base, first, number, whole):
+        part = begin, end, first, number
         run.call(
-            cpu.records, Meter(), count, part_, sizes, at, first, part, stride, packed, u, x, a, full,
-            history, length, tally,
+            cpu.adjoints, meter, count, part, sizes, at, base, first, number, stride, int(every), whole, packed, u, x, a,
+            full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
         )  # fmt: skip
-        if meter.stop.is_set():
-            raise Stopped
-        if first + part == steps:
-            stop = steps
-            while stop > 0:
-                start = max(0, stop - part)
-                backward(begin, end, start, stop - start, False)
-                stop = start
+
+    for begin, end, first, number in run.pace.slices(tiles, steps):
+        if number == steps == segment:
+            backward(begin, end, 0, 0, steps, True)
+        elif first == 0:  # a long run: segment by segment, each in calls of a bounded time
+            for tile in range(begin, end):
+                _long_run(tile, steps, segment, full, forward, backward, run.pace, meter)
     return Cotangents(
         run.unpack(gtheta, count),
         run.unpack(gu, count).reshape(inputs.shape),
@@ -232,6 +232,37 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, meter):
         run.unpack(norms, count),
         run.unpack(tally, count)[:, 1] > 0,
     )
+
+
+def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
+    """Forward over all segments, keeping the states they start from; then backward, each segment made again."""
+    silent = Meter()
+    silent.stop = meter.stop
+    starts = list(range(0, steps, segment))
+    kept_states = {}
+
+    def ahead(base):
+        stop = min(base + segment, steps)
+        while base < stop:
+            number = min(pace.fit(), stop - base)
+            forward(tile, base_of(base), base, number, silent)
+            base += number
+
+    def base_of(t):
+        return t // segment * segment
+
+    for base in starts:
+        kept_states[base] = states[tile].copy()
+        ahead(base)
+    for base in reversed(starts):
+        if base != starts[-1]:
+            states[tile] = kept_states[base]
+            ahead(base)
+        stop = min(base + segment, steps)
+        while stop > base:
+            first = max(base, stop - pace.fit())
+            backward(tile, tile + 1, base, first, stop - first, False)
+            stop = first
 
 
 KERNELS = (orbit, lyapunov, record, adjoint)

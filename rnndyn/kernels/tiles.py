@@ -50,11 +50,15 @@ class Pace:
     def __init__(self):
         self.seconds = None  # for one step of one tile
 
+    def fit(self):
+        """Steps of one tile that a call may take."""
+        return 32 if self.seconds is None else max(1, int(CALL / self.seconds))
+
     def slices(self, tiles, steps):
         """Yield (begin, end, first, count): whole runs of some tiles, or part of the run of one."""
         begin, first = 0, 0
         while begin < tiles:
-            fit = 32 if self.seconds is None else max(1, int(CALL / self.seconds))
+            fit = self.fit()
             if first == 0 and fit >= steps:
                 end = min(tiles, begin + fit // steps)
                 yield begin, end, 0, steps
