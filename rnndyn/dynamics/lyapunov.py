@@ -108,7 +108,7 @@ def summary(growth):
     sums, spans, steps = growth.sums, growth.spans, growth.steps
     counted = np.maximum(steps, 0)[:, None] - growth.lost
     with np.errstate(invalid="ignore", divide="ignore"):
-        exponents = np.where(counted > 0, sums.sum(axis=0) / counted, np.nan)
+        exponents = np.where(counted > 0, _total(sums) / counted, np.nan)
     singular = (growth.lost > 0.5 * steps[:, None]) & (steps[:, None] > 0)
     exponents = np.where(singular, -np.inf, exponents)
     stderr = np.where(singular, 0.0, standard_error(sums, spans, steps))
@@ -140,9 +140,17 @@ def standard_error(sums, spans, steps):
 def _sum(values, begin, end):
     """Sum over the rows begin..end-1, which may differ from point to point."""
     if np.ptp(begin) == 0 == np.ptp(end):  # the same for all: no mask, and the same bits
-        return values[np.min(begin) : np.max(end)].sum(axis=0)
+        return _total(values[np.min(begin) : np.max(end)])
     rows = np.arange(len(values))[:, None, None]
-    return np.where((rows >= begin) & (rows < end), values, 0.0).sum(axis=0)
+    return _total(np.where((rows >= begin) & (rows < end), values, 0.0))
+
+
+def _total(rows):
+    """Sum over the rows, one after another: NumPy's `sum` takes another order, and other bits, for a single point."""
+    total = np.zeros(rows.shape[1:])
+    for row in rows:
+        total += row
+    return total
 
 
 def _error_of_mean(means, number):

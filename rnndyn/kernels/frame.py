@@ -35,8 +35,8 @@ def _subtract(lane, frame, rows, columns, i, k, factor):
 
 
 @helper
-def _project(lane, frame, rows, columns, j, k, factor, block):
-    """Take the unit directions j and j + 1 out of the columns k + block; factor: -1, or 0 to leave them.
+def _project(lane, frame, rows, columns, j, k, one, two, block):
+    """Take the directions j and j + 1 out of the columns k + block; one, two: -1/|column|^2, or 0 to leave them.
 
     Two directions at a time: half the loads and stores of one at a time, which bound it.
     """
@@ -45,7 +45,7 @@ def _project(lane, frame, rows, columns, j, k, factor, block):
         row = gather(lane, frame, r * columns + k, 1, block)
         dots = fused(dots, row, load(lane, frame, r * columns + j))
         others = fused(others, row, load(lane, frame, r * columns + j + 1))
-    dots, others = scaled(dots, factor), scaled(others, factor)
+    dots, others = scaled(dots, one), scaled(others, two)
     for r in range(rows):
         place = r * columns + k
         row = fused(gather(lane, frame, place, 1, block), dots, load(lane, frame, r * columns + j))
@@ -68,7 +68,7 @@ def _rescale(lane, frame, rows, columns, k, mask):
 
 
 @helper
-def _revive(lane, frame, rows, columns, j, spare, dead):
+def _revive(lane, frame, rows, columns, j, spare, units, dead):
     """Give column j a new direction, orthogonal to those before it, where it is dead; its sum of squares there.
 
     The direction comes from `spare`, a random matrix like the frame, projected twice for full orthogonality.
@@ -82,9 +82,10 @@ def _revive(lane, frame, rows, columns, j, spare, dead):
             for r in range(rows):
                 q = gather(lane, frame, r * columns + i, 1, ONE)
                 dot = fused(dot, q, load(lane, frame, candidate + r))
+            share = dot[0] / load(lane, units, i)
             for r in range(rows):
                 q = load(lane, frame, r * columns + i)
-                store(lane, frame, candidate + r, load(lane, frame, candidate + r) - dot[0] * q)
+                store(lane, frame, candidate + r, load(lane, frame, candidate + r) - share * q)
     square = full(lane, 0.0)
     for r in range(rows):
         new = load(lane, frame, candidate + r)
@@ -114,7 +115,7 @@ def _scalar(lane, frame, due, pending, products, powers, lost):
 
 
 @helper
-def orthonormalise(lane, frame, rows, columns, spare, before, due, pending, products, powers, lost):
+def orthonormalise(lane, frame, rows, columns, spare, before, units, due, pending, products, powers, lost):
     """frame <- Q of frame = Q R where `due`; |R_kk| is multiplied into the running product of column k.
 
     A column whose norm after projection is at most 8 n eps of its norm before counts as zero: its product stays, `lost`
@@ -124,12 +125,11 @@ def orthonormalise(lane, frame, rows, columns, spare, before, due, pending, prod
     if rows == 1:
         return _scalar(lane, frame, due, pending, products, powers, lost)
     poor, rich = due & ~due, due
-    partner = select(due, full(lane, -1.0), 0.0)
-    one = full(lane, 1.0)
-    small, large = pick(one, 1e-200, 1e-24), pick(one, 1e200, 1e24)
-    tolerance = pick(one, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
+    unit = full(lane, 1.0)
+    small, large = pick(unit, 1e-200, 1e-24), pick(unit, 1e200, 1e24)
+    tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
     tolerance = tolerance * tolerance
-    steep, gentle = pick(one, 1e-8, 1e-4), pick(one, 1e-4, 1e-2)  # squared sines of the angle to the columns before
+    steep, gentle = pick(unit, 1e-8, 1e-4), pick(unit, 1e-4, 1e-2)  # squared sines of the angle to the columns before
     for k in range(columns):
         square = _dot(lane, frame, rows, columns, k, k)
         wild = due & ((square < small) | (square > large))
@@ -139,31 +139,45 @@ def orthonormalise(lane, frame, rows, columns, spare, before, due, pending, prod
             square = _dot(lane, frame, rows, columns, k, k)
             poor = poor | wild
         store(lane, before, k, square)
+    one = two = full(lane, 0.0)
     for j in range(columns):
+        square = load(lane, before, j)
         if j % 2 == 1:  # the second of a pair: its partner first, the rest with both at once
-            _subtract(lane, frame, rows, columns, j - 1, j, _dot(lane, frame, rows, columns, j - 1, j) * partner)
-        square = _dot(lane, frame, rows, columns, j, j)
+            _subtract(lane, frame, rows, columns, j - 1, j, _dot(lane, frame, rows, columns, j - 1, j) * one)
+        if j > 0:
+            square = _dot(lane, frame, rows, columns, j, j)
         was = load(lane, before, j)
         dead = due & (square <= tolerance * was)
         poor = poor | (due & ~dead & (square < steep * was)) | (dead & (pending > 1.0))  # rank loss, or contraction?
         rich = rich & (dead | (square > gentle * was))
+        counts = due & ~dead
         if some(dead):
-            square = select(dead, _revive(lane, frame, rows, columns, j, spare, dead), square)
+            square = select(dead, _revive(lane, frame, rows, columns, j, spare, units, dead), square)
             store(lane, lost, j, load(lane, lost, j) + select(dead, pending, 0.0))
-        size = sqrt(square)
-        inverse = 1.0 / size
-        _count(lane, products, powers, j, select(due & ~dead, size, 1.0))
-        unit = select(due, inverse, 1.0)
-        for r in range(rows):
-            store(lane, frame, r * columns + j, load(lane, frame, r * columns + j) * unit)
-        if j % 2 == 1:
+        # directions keep their length till the end: no square root stands between one and the next
+        store(lane, before, j, select(counts, square, 0.0))
+        store(lane, units, j, square)
+        inverse = select(due, -1.0 / square, 0.0)
+        if j % 2 == 0:
+            one = inverse
+        else:
+            two = inverse
             k = j + 1
             while k + 4 <= columns:
-                _project(lane, frame, rows, columns, j - 1, k, partner, QUAD)
+                _project(lane, frame, rows, columns, j - 1, k, one, two, QUAD)
                 k += 4
             if k + 2 <= columns:
-                _project(lane, frame, rows, columns, j - 1, k, partner, PAIR)
+                _project(lane, frame, rows, columns, j - 1, k, one, two, PAIR)
                 k += 2
             if k < columns:
-                _project(lane, frame, rows, columns, j - 1, k, partner, ONE)
+                _project(lane, frame, rows, columns, j - 1, k, one, two, ONE)
+    for j in range(columns):
+        size = sqrt(load(lane, units, j))
+        counted = load(lane, before, j)
+        _count(lane, products, powers, j, select(counted > 0.0, size, 1.0))
+        store(lane, units, j, select(due, 1.0 / size, 1.0))
+    for r in range(rows):
+        for k in range(columns):
+            place = r * columns + k
+            store(lane, frame, place, load(lane, frame, place) * load(lane, units, k))
     return poor, rich

@@ -69,49 +69,65 @@ def mix(lane, stage, n, theta, at, a, state):
 
 
 @helper
-def _forward(lane, stage, n, theta, at, x, a, state):
-    mix(lane, stage, n, theta, at, a, state)
+def _values_of(lane, stage, n, i, theta, at, x, a, state):
+    """What the rule reads for unit i: x, a, s, p."""
     row = first(stage) * n
+    return (
+        gather(lane, x, row + i, n, gates(stage)),
+        gather(lane, a, row + i, n, gates(stage)),
+        gather(lane, state, i, n, enters(stage)),
+        gather(lane, theta, at[4] + i, n, parameters(stage)),
+    )
+
+
+@helper
+def _forward(lane, stage, n, theta, at, x, a, state):
+    """state <- F(state) for one stage."""
+    mix(lane, stage, n, theta, at, a, state)
     for i in range(n):
-        values = update(
-            stage,
-            gather(lane, x, row + i, n, gates(stage)),
-            gather(lane, a, row + i, n, gates(stage)),
-            gather(lane, state, i, n, enters(stage)),
-            gather(lane, theta, at[4] + i, n, parameters(stage)),
-        )
-        scatter(lane, state, i, n, leaves(stage), values)
+        values = _values_of(lane, stage, n, i, theta, at, x, a, state)
+        scatter(lane, state, i, n, leaves(stage), update(stage, values[0], values[1], values[2], values[3]))
 
 
 forward = along(_forward)
 
 
+COLUMNS = 4  # of a frame that go through a stage together: da stays small beside the weights in the first cache
+
+
 @helper
-def _tangent(lane, stage, n, columns, theta, at, x, a, da, state, frame):
+def _tangent_duals(stage, values):
+    """(outputs, partials) of the rule for one unit's values, a and s seeded."""
+    duals = seed((values[1], values[2]))
+    outputs = update(stage, values[0], duals[0], duals[1], values[3])
+    return outputs, jacobian(outputs)
+
+
+@helper
+def _tangent(lane, stage, n, columns, theta, at, x, a, da, partials, state, frame):
     """state <- F(state), frame <- DF(state) frame, for one stage: da = W dv, then the rule's partials."""
     mix(lane, stage, n, theta, at, a, state)
+    for i in range(n):
+        outputs, rows = _tangent_duals(stage, _values_of(lane, stage, n, i, theta, at, x, a, state))
+        store_rows(lane, partials, i, n, rows)
+        scatter(lane, state, i, n, leaves(stage), primal(outputs))
     row = first(stage) * n
     weights = (at[0] + row * n, n, 1)
-    dv = (sends(stage) * n * columns, columns, 1)
-    rows = len(gates(stage)) * n
-    product(lane, da, (0, columns, 1), theta, weights, frame, dv, rows, n, columns, None, dv)
-    for i in range(n):
-        duals = seed((gather(lane, a, row + i, n, gates(stage)), gather(lane, state, i, n, enters(stage))))
-        values = update(
-            stage,
-            gather(lane, x, row + i, n, gates(stage)),
-            duals[0],
-            duals[1],
-            gather(lane, theta, at[4] + i, n, parameters(stage)),
-        )
-        scatter(lane, state, i, n, leaves(stage), primal(values))
-        partials = jacobian(values)
-        for k in range(columns):
-            here = i * columns + k
-            tangents = gather(lane, da, here, n * columns, gates(stage)) + gather(
-                lane, frame, here, n * columns, enters(stage)
-            )
-            scatter(lane, frame, here, n * columns, leaves(stage), push(partials, tangents))
+    sent = sends(stage) * n * columns
+    rows_ = len(gates(stage)) * n
+    for k in range(0, columns, COLUMNS):
+        width = min(COLUMNS, columns - k)
+        none = (0, 0, 0)
+        product(lane, da, (0, COLUMNS, 1), theta, weights, frame, (sent + k, columns, 1), rows_, n, width, None, none)
+        for i in range(n):
+            _, like = _tangent_duals(stage, _values_of(lane, stage, n, i, theta, at, x, a, state))  # for its type
+            rows = load_rows(lane, partials, i, n, like)
+            for j in range(width):
+                here = i * columns + k + j
+                tangents = gather(lane, da, i * COLUMNS + j, n * COLUMNS, gates(stage)) + gather(
+                    lane, frame, here, n * columns, enters(stage)
+                )
+                scatter(lane, frame, here, n * columns, leaves(stage), push(rows, tangents))
 
 
 tangent = along(_tangent)
@@ -122,18 +138,6 @@ tangent = along(_tangent)
 # Keeping them costs memory, not time: an LSTM's nine partials a unit are read back faster than its five gates are made
 # again. Stage by stage, partial (output o, seed j) of unit i stands at `start + (o seeds + j) n + i` of `partials`, the
 # field sent at `there + i` of `v`. Where nobody asks for cotangents of x (`gx` None), x is not seeded.
-
-
-@helper
-def _values_of(lane, stage, n, i, theta, at, x, a, state):
-    """What the rule reads for unit i: x, a, s, p."""
-    row = first(stage) * n
-    return (
-        gather(lane, x, row + i, n, gates(stage)),
-        gather(lane, a, row + i, n, gates(stage)),
-        gather(lane, state, i, n, enters(stage)),
-        gather(lane, theta, at[4] + i, n, parameters(stage)),
-    )
 
 
 @helper

@@ -29,8 +29,8 @@ ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, TRANSIENT, CALM, TALLY = 0, 1,
 
 
 def lyapunov(
-    lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta, u, x, a, da, state, frame, spare, before,
-    products, powers, lost, sums, tally,
+    lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials, state, frame, spare,
+    before, units, products, powers, lost, sums, tally,
 ):  # fmt: skip
     """Advance state, frame and sums by `steps` steps from step `first` of `total`; call again to go on.
 
@@ -50,7 +50,7 @@ def lyapunov(
         due = now >= upcoming
         if some(due):
             poor, rich = orthonormalise(
-                lane, frame, values, columns, spare, before, due, now - last, products, powers, lost
+                lane, frame, values, columns, spare, before, units, due, now - last, products, powers, lost
             )
             last = select(due, now, last)
             pace = load(lane, tally, PACE)
@@ -70,7 +70,7 @@ def lyapunov(
         if t < stop:
             if t == first or stride > 0:
                 drive(lane, rows, inputs, theta, at, u, t * stride, x)
-            tangent(lane, stages(cell), n, columns, theta, at, x, a, da, state, frame)
+            tangent(lane, stages(cell), n, columns, theta, at, x, a, da, partials, state, frame)
             bounded = alive
             for i in range(values):
                 bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)

@@ -15,7 +15,7 @@ from .lane import Lane
 from .machine import register_bits
 from .orbit import orbit
 from .rule import bind
-from .step import Layout, kept
+from .step import COLUMNS, Layout, kept
 from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, lyapunov
 from .tiles import Meter, Pace, Stopped, pack, unpack
 
@@ -142,13 +142,14 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     tally = run.pack(_tally(lengths, spans, transient, every))
     batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
     x, a = run.scratch(layout.rows), run.scratch(layout.rows)
-    da, before = run.scratch(layout.rows * columns), run.scratch(columns)
+    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
+    before, units = run.scratch(columns), run.scratch(columns)
     spare = run.pack(np.broadcast_to(spare.reshape(1, -1), (w, spare.size)))[0]
     sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, columns)
     for part in run.pace.slices(tiles, steps):
         run.call(
             cpu.spectra, meter, count, part, sizes, at, part[2], part[3], steps, stride, int(every is None),
-            batch, packed, u, x, a, da, full, frames, spare, before, products, powers, lost, sums, tally,
+            batch, packed, u, x, a, da, partials, full, frames, spare, before, units, products, powers, lost, sums, tally,
         )  # fmt: skip
     tally = run.unpack(tally, count)
     rest = np.log(np.float64(run.unpack(products, count))) + run.unpack(powers, count) * np.log(2.0)
@@ -199,7 +200,7 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
     direct = run.pack(direct.reshape(count, -1))
     x, a, before = run.scratch(layout.rows), run.scratch(layout.rows), run.scratch(values)
     ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
-    gx = run.scratch(BLOCK * layout.rows) if wanted else None
+    gx = run.scratch(BLOCK * layout.rows) if wanted or run.device == "cuda" else None
     size = kept(cell)
     segment = min(steps, max(BLOCK, SEGMENT_BYTES // (8 * run.width * (size + depth * cell.units))))
     partials, v = run.scratch(segment * size), run.scratch(segment * depth * cell.units)

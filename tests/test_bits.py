@@ -1,0 +1,116 @@
+"""The same bits however the work is divided: threads, lanes, tiles, chunks, calls; and how soon an interrupt is heard."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import assert_same_result, build, random_weights, take
+
+import rnndyn as rd
+from rnndyn.kernels import target, tiles
+
+ROOT = Path(__file__).parents[1]
+POINTS, STEPS, TRANSIENT = 37, 60, 10
+NETWORKS = {"lstm": (3, 2), "tanh": (1, 0)}
+QUANTITIES = ("trajectory", "lyapunov", "lyapunov_adaptive", "gradients", "gradients_last")
+
+
+class Task:
+    """One quantity of random networks; `run(low, high)` computes the points low..high-1 of all."""
+
+    def __init__(self, family, quantity, ragged):
+        units, inputs = NETWORKS[family]
+        rng = np.random.default_rng(0)
+        self.cell, self.quantity = build(rd, family, units, inputs), quantity
+        self.arrays = {
+            "weights": random_weights(self.cell, rng, (POINTS,), gain=1.6),
+            "inputs": rng.normal(size=(POINTS, STEPS, inputs)) if inputs else None,
+            "lengths": rng.integers(STEPS // 2, STEPS + 1, POINTS) if ragged else None,
+        }
+        if quantity.startswith("gradients"):
+            every = (STEPS + 1,) if quantity == "gradients" else ()
+            name = "cotangent" if quantity == "gradients" else "cotangent_last"
+            self.arrays[name] = rng.normal(size=(POINTS, *every, self.cell.state_size))
+
+    def run(self, low=0, high=POINTS, **options):
+        arrays = {name: take(value, slice(low, high)) for name, value in self.arrays.items()}
+        options |= {"progress": False}
+        if self.quantity.startswith("lyapunov"):
+            options |= {"transient": TRANSIENT, "first_index": low, "steps": STEPS - TRANSIENT}
+            options |= {"qr_every": 1 if self.quantity == "lyapunov" else None}
+        else:
+            options |= {"steps": STEPS}
+        return getattr(rd, self.quantity.split("_")[0])(self.cell, **arrays, **options)
+
+
+@pytest.fixture(params=[(f, q, r) for f in NETWORKS for q in QUANTITIES for r in (False, True)], ids=str)
+def task(request):
+    return Task(*request.param)
+
+
+def test_threads_tiles_chunks_and_calls(task, monkeypatch):
+    whole = task.run(threads=1)
+    for threads in (2, 3):
+        assert_same_result(task.run(threads=threads), whole)
+    for low, high in ((0, 1), (5, 6), (1, 20), (POINTS - 1, POINTS)):  # another tile, another lane, other neighbours
+        assert_same_result(task.run(low, high), take(whole, slice(low, high)))
+    with monkeypatch.context() as patch:
+        patch.setattr(tiles, "CHUNK_BYTES", 1)
+        assert_same_result(task.run(), whole)
+    calls = []
+    monkeypatch.setattr(tiles, "CALL", 1e-9)
+    timed = tiles.Pace.timed
+    monkeypatch.setattr(tiles.Pace, "timed", lambda *given: calls.append(given[1]) or timed(*given))
+    assert_same_result(task.run(), whole)
+    assert len(calls) > STEPS, "the run was not cut into pieces"
+
+
+def test_lane_width(task, monkeypatch):
+    whole = task.run()
+    width = target.lane_width("float64", task.cell.units)
+    other = width // 4 if task.cell.units == 1 else 2 * width
+    widths = []
+    monkeypatch.setattr(target, "lane_width", lambda dtype, units: widths.append(other) or other)
+    assert_same_result(task.run(), whole)
+    assert widths
+
+
+LONG = """
+import sys, time
+import numpy as np
+import rnndyn as rd
+
+weights = {"weight_hh": np.random.default_rng(0).normal(size=(64, 64)) / 4}
+rd.lyapunov(rd.Elman(64), weights, steps=10, progress=False)
+said = []
+def progress(done, total):
+    if done and not said:
+        said.append(print("runs", flush=True))
+try:
+    rd.lyapunov(rd.Elman(64), weights, steps=10**8, progress=progress)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    raise
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_an_interrupt_during_one_long_network_is_heard():
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "runs\n", process.communicate()
+    time.sleep(1)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    waited = time.monotonic() - sent
+    _, message = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in message
+    assert process.returncode == -signal.SIGINT
+    assert waited < 2.5  # one second, on a busy machine
