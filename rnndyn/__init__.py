@@ -1,7 +1,7 @@
 """The dynamics of recurrent networks: Lyapunov spectra, gradient reach and stability maps over whole parameter grids.
 
-    import rnndyn as rd
-    rd.lyapunov(rd.Elman(8), {"weight_hh": W}, steps=10_000, transient=1_000)
+import rnndyn as rd
+rd.lyapunov(rd.Elman(8), {"weight_hh": W}, steps=10_000, transient=1_000)
 """
 
 import importlib

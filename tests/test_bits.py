@@ -1,4 +1,4 @@
-"""The same bits however the work is divided: threads, lanes, tiles, chunks, calls; and how soon an interrupt is heard."""
+"""The same bits however the work is divided (threads, lanes, tiles, chunks, calls); how soon an interrupt is heard."""
 
 import os
 import signal

@@ -98,7 +98,9 @@ def test_edits_of_a_script_between_processes(tmp_path):
 
 def test_edits_reach_exponents_too(tmp_path):
     script = tmp_path / "script.py"
-    text = AFFINE.replace('trajectory(cell, {}, steps=3, state=[1.0])[-1, 0]', "lyapunov(cell, {}, steps=8).exponents[0]")
+    text = AFFINE.replace(
+        "trajectory(cell, {}, steps=3, state=[1.0])[-1, 0]", "lyapunov(cell, {}, steps=8).exponents[0]"
+    )
     for slope in (0.5, 0.2):
         script.write_text(text.replace("SLOPE = 0.5", f"SLOPE = {slope}"))
         found, _ = python(script, RNNDYN_CACHE_DIR=tmp_path / "cache")
@@ -195,7 +197,9 @@ def test_a_second_run_compiles_nothing(tmp_path):
 
 
 def test_importing_compiles_nothing(tmp_path):
-    code = RECORD + "import rnndyn as rd\nfrom rnndyn import dynamics, kernels\nfrom rnndyn.kernels import cpu, target\n"
+    code = (
+        RECORD + "import rnndyn as rd\nfrom rnndyn import dynamics, kernels\nfrom rnndyn.kernels import cpu, target\n"
+    )
     code += "rd.lyapunov, rd.gradients, rd.trajectory, rd.attractors, rd.LSTM(2)\nfound = 0\n" + REPORT
     assert python(code, RNNDYN_CACHE_DIR=tmp_path / "cache") == [0, 0]
     assert not (tmp_path / "cache").exists()

@@ -89,7 +89,9 @@ class Batch:
         bad = np.zeros(self.shape, bool)
         for name in names:
             array, own = self.arrays[name]
-            finite = np.isfinite(array).all(axis=tuple(range(array.ndim - own, array.ndim))) if own else np.isfinite(array)
+            finite = (
+                np.isfinite(array).all(axis=tuple(range(array.ndim - own, array.ndim))) if own else np.isfinite(array)
+            )
             bad |= ~finite
         return bad.reshape(-1)
 

@@ -29,10 +29,10 @@ def gradients(
 ):
     """dL/ds_t = direct_t + DF(s_t)^T dL/ds_{t+1}: backpropagation through time, for each point by itself.
 
-    cotangent (..., T+1, state_size) is dL/ds_t at fixed later states for all t, cotangent_last (..., state_size) that of
-    the last state only; exactly one. Other arguments as in `trajectory`.
+    cotangent (..., T+1, state_size) is dL/ds_t at fixed later states for all t, cotangent_last (..., state_size) that
+    of the last state only; exactly one. Other arguments as in `trajectory`.
     Returns Gradients(weights {name: array}, for every name given; inputs, like the inputs; state (..., state_size);
-    log_norms (..., T+1), ln ||dL/ds_t|| of the full gradient, -inf for zero, right far beyond the range of floating-point
+    log_norms (..., T+1), ln ||dL/ds_t|| of the full gradient, -inf for zero, right far beyond the range of float
     numbers; status (...): DIVERGED where a state, or a gradient, left the range).
     Source: Werbos, Proc. IEEE 78 (1990) 1550.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.

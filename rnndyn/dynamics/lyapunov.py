@@ -35,8 +35,8 @@ def lyapunov(
 
     Returns Lyapunov(exponents (..., k) from large to small, stderr (..., k), status (...), steps (...)).
     `transient` steps move state and frame, then `steps` count. k: how many (all). qr_every: steps between
-    re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I): exponents of
-    the driven system. state None: 0.1 times standard normal from (seed, first_index + point), as the frame is.
+    re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I): exponents
+    of the driven system. state None: 0.1 times standard normal from (seed, first_index + point), as the frame is.
     stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
     of the two halves. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
@@ -86,9 +86,11 @@ def _spectra(problem, transient, k, every, seed, first_index, device, dtype, thr
         exponents[low:high], stderr[low:high], status[low:high] = summary(growth)
         used[low:high] = growth.steps
 
-    inputs = problem.batch.arrays["inputs"][0].shape[-2] * problem.cell.inputs if problem.cell.inputs and (
-        "inputs" in problem.batch.arrays
-    ) else 0
+    inputs = (
+        problem.batch.arrays["inputs"][0].shape[-2] * problem.cell.inputs
+        if problem.cell.inputs and ("inputs" in problem.batch.arrays)
+        else 0
+    )
     values = run.layout.size + (run.layout.width + 40) * k + inputs
     over_points(chunk, problem, run, values, threads, progress, "exponents")
     for array in (exponents, stderr):

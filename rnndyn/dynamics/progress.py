@@ -12,7 +12,7 @@ PATIENCE = 2.0  # seconds before a bar appears by itself
 
 @contextlib.contextmanager
 def reporting(progress, what):
-    """Yield `report(done, total)` (steps times points); `progress`: None (a bar on a terminal), True, False, callable."""
+    """Yield `report(done, total)` in steps; `progress`: None (a bar on a terminal), True, False, a callable."""
     if callable(progress):
         yield progress
     elif progress is None or progress is True:

@@ -3,15 +3,15 @@
     dL/ds_t = direct_t + DF(s_t)^T dL/ds_{t+1}
 
 The cotangent is carried as g 2^e, rescaled by exact powers of two, so that its norm is right far beyond the range of
-the floating-point numbers. The forward pass keeps the rules' partials, so that nothing is computed twice; long runs go in
-segments (see `target`), each made again from its first state.
+the floating-point numbers. The forward pass keeps the rules' partials, so that nothing is computed twice; long runs go
+in segments (see `target`), each made again from its first state.
 """
 
 from .elementary import log
+from .helper import helper
 from .known import numbers
 from .lane import absolute, exp2i, exponent, full, load, maximum, minimum, select, some, store
 from .polynomial import pick
-from .helper import helper
 from .rule import stages
 from .step import (
     backward,
@@ -35,7 +35,7 @@ def record(
 
     Beyond its `length` a lane's state stands still. `tally` 1 turns 0 where the state leaves the bound.
     """
-    n, inputs, rows, values, depth, parameters, size = numbers(sizes)
+    n, inputs, rows, values, depth, _, size = numbers(sizes)
     at = numbers(at)
     end = load(lane, length, 0)
     bounded = load(lane, tally, 1) > 0.0
@@ -108,8 +108,8 @@ def measure(lane, values, place, g, e, log_norms):
 
 
 def adjoint(
-    lane, cell, sizes, at, base, first, steps, stride, every, theta, u, x, a, partials, v, length, direct, g, tally, ga, gx,
-    gp, gtheta, gu, log_norms,
+    lane, cell, sizes, at, base, first, steps, stride, every, theta, u, x, a, partials, v, length, direct, g, tally, ga,
+    gx, gp, gtheta, gu, log_norms,
 ):  # fmt: skip
     """Backward pass over the steps first + steps - 1, ..., first; begin with the last step, call again to go on.
 
@@ -142,15 +142,13 @@ def adjoint(
             for i in range(parameters * n):
                 there = at[4] + i
                 store(lane, gtheta, there, load(lane, gtheta, there) + load(lane, gp, k * parameters * n + i))
-        if gx is not None:
+        if gx is not None:  # noqa: SIM102 (Numba takes the branch out where gx is None, but not with `and`)
             if inputs > 0:
                 input_gradient(lane, rows, inputs, theta, at, gx, here, gu, t * stride)
         kept += 1
         if kept == BLOCK or t == first:
             latest = t + kept - 1
-            weight_gradients(
-                lane, stages(cell), depth, n, kept, rows, at, ga, v, (latest - base) * depth * n, gtheta
-            )
+            weight_gradients(lane, stages(cell), depth, n, kept, rows, at, ga, v, (latest - base) * depth * n, gtheta)
             bias_gradients(lane, rows, kept, at[1], ga, gtheta)
             if gx is not None:
                 bias_gradients(lane, rows, kept, at[3], gx, gtheta)

@@ -8,8 +8,8 @@ of weight gradients are one text.
 from llvmlite import ir
 from numba.core import types
 
-from .lane import KindType, _address, constant
 from .helper import helper
+from .lane import KindType, _address, constant
 from .machine import register_bits
 from .primitive import primitive
 

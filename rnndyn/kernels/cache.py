@@ -1,16 +1,19 @@
 """The compile cache: machine code on disk, in a folder named by the digest of all that shaped it.
 
-Numba stamps a cached function with its own file's date, which misses edits of everything that it calls. Here the folder's
-name is a digest of the sources of `cells` and `kernels` and of the versions of Numba and llvmlite, and a cell's rules are
-in its type's name (see `rule`), so that an edit of either is another entry. The user's own Numba caches stay where they
-are.
+Numba stamps a cached function with its own file's date, which misses edits of everything that it calls. Here the
+folder's name is a digest of the sources of `cells` and `kernels` and of the versions of Numba and llvmlite, and a
+cell's rules are in its type's name (see `rule`), so that an edit of either is another entry. The user's own Numba caches stay
+where they are.
 """
 
+import atexit
 import hashlib
 import os
 import pathlib
+import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 
 import llvmlite
@@ -44,7 +47,9 @@ def folder():
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError:
-        return pathlib.Path(tempfile.mkdtemp(prefix="rnndyn-"))
+        temporary = tempfile.mkdtemp(prefix="rnndyn-")
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        return pathlib.Path(temporary)
     return path
 
 
@@ -88,6 +93,10 @@ class _Cache(FunctionCache):
             super().save_overload(sig, data)
         except OSError:
             return
+        except Exception:  # an index that cannot be read: begin it anew
+            with suppress(OSError):
+                self.flush()
+                super().save_overload(sig, data)
 
 
 class LazyCache:

@@ -33,29 +33,33 @@ def orbits(begin, end, lane, cell, sizes, at, first, steps, stride, keep, theta,
 
 
 def spectra(
-    begin, end, lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials, state, frame,
-    spare, before, units, products, powers, lost, sums, tally,
+    begin, end, lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials, state,
+    frame, spare, before, units, products, powers, lost, sums, tally,
 ):  # fmt: skip
-    """`lyapunov` for the tiles begin..end-1; x, a, da, partials, before, units are scratch of one tile, `spare` is the same for all."""
+    """`lyapunov` for the tiles begin..end-1.
+
+    x, a, da, partials, before, units are scratch of one tile, `spare` is the same for all.
+    """
     old = flush_denormals()
     for tile in range(begin, end):
         _one_lyapunov(
             lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta[tile], u[tile], x, a, da, partials,
-            state[tile], frame[tile], spare, before, units, products[tile], powers[tile], lost[tile], sums[tile], tally[tile],
+            state[tile], frame[tile], spare, before, units, products[tile], powers[tile], lost[tile], sums[tile],
+            tally[tile],
         )  # fmt: skip
     restore_denormals(old)
 
 
 def records(
-    begin, end, lane, cell, sizes, at, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx, length,
-    tally,
+    begin, end, lane, cell, sizes, at, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx,
+    length, tally,
 ):  # fmt: skip
     """`record` for the tiles begin..end-1; what is kept is one tile's."""
     old = flush_denormals()
     for tile in range(begin, end):
         _one_record(
-            lane, cell, sizes, at, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile], before, partials,
-            v, gx, length[tile], tally[tile],
+            lane, cell, sizes, at, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile], before,
+            partials, v, gx, length[tile], tally[tile],
         )  # fmt: skip
     restore_denormals(old)
 

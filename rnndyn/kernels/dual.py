@@ -19,16 +19,11 @@ from .lane import (
     MaskType,
     Number,
     _address,
-    absolute,
     constant,
-    element_type,
     is_lane,
     is_scalar,
     mask_of,
-    maximum,
-    minimum,
     narrowed,
-    select,
     splat,
     widened,
 )
@@ -123,7 +118,7 @@ def chain(x, result, slope):
     return Dual(result, (None if a is None else slope * a for a in x.partials))
 
 
-# --- the compiled type -------------------------------------------------------------------------------------------------
+# --- the compiled type ------------------------------------------------------------------------------------------------
 
 
 class DualType(Number):
@@ -256,7 +251,7 @@ for _symbol, _function in (("<", operator.lt), ("<=", operator.le), (">", operat
     register(_function, *_comparison(_symbol), *PAIRS)
 
 
-# --- integer powers, of lanes and of duals -----------------------------------------------------------------------------
+# --- integer powers, of lanes and of duals ----------------------------------------------------------------------------
 
 
 def _power(emit, kind, x, n):
@@ -293,7 +288,7 @@ def _power_result(x, n):
 register(operator.pow, _power_result, _power_code, (Number, types.IntegerLiteral), literal=True)
 
 
-# --- functions of the language -----------------------------------------------------------------------------------------
+# --- functions of the language ----------------------------------------------------------------------------------------
 
 
 def _chain_code(emit, kinds, values):
@@ -325,6 +320,7 @@ def _dual_overload(function, jet):
                 return chain(x, result, slope)
 
             return derived
+        return None
 
 
 for _function, _jet in JETS.items():
@@ -370,7 +366,7 @@ register(min, joined, _extremum_code("<"), *PAIRS)
 register(max, joined, _extremum_code(">"), *PAIRS)
 
 
-# --- seeds and Jacobians -----------------------------------------------------------------------------------------------
+# --- seeds and Jacobians ----------------------------------------------------------------------------------------------
 
 
 def _flat(groups):
@@ -544,7 +540,7 @@ def pull(rows, cotangents, seeds):
     return tuple(groups)
 
 
-# --- partials to and from memory: entry (output i, seed j) of n seeds at start + (i n + j) stride -------------------------
+# --- partials to and from memory: entry (output i, seed j) of n seeds at start + (i n + j) stride ---------------------
 
 
 def _row_places(emit, kinds, values):
@@ -564,9 +560,7 @@ def _store_rows_code(emit, kinds, values):
     return emit.context.get_dummy_value()
 
 
-@primitive(
-    lambda lane, view, start, stride, rows: types.none if isinstance(lane, KindType) else None, _store_rows_code
-)
+@primitive(lambda lane, view, start, stride, rows: types.none if isinstance(lane, KindType) else None, _store_rows_code)
 def store_rows(lane, view, start, stride, rows):
     """Write partials to a view."""
     for i, row in enumerate(rows):

@@ -4,9 +4,24 @@ The frame is row-major: element (r, k) of its `rows x columns` stands at `r colu
 """
 
 from .algebra import ONE, PAIR, QUAD, fused, gather, scaled, scatter, total, zeros
-from .lane import absolute, copysign, exp2i, exponent, fma, full, load, mantissa, maximum, minimum, select, some, sqrt, store
-from .polynomial import pick
 from .helper import helper
+from .lane import (
+    absolute,
+    copysign,
+    exp2i,
+    exponent,
+    fma,
+    full,
+    load,
+    mantissa,
+    maximum,
+    minimum,
+    select,
+    some,
+    sqrt,
+    store,
+)
+from .polynomial import pick
 
 
 @helper
@@ -96,7 +111,7 @@ def _revive(lane, frame, rows, columns, j, spare, units, dead):
 
 @helper
 def _count(lane, products, powers, k, growth):
-    """Multiply the growth factor into column k's running product, kept as mantissa and exponent: no logarithm a step."""
+    """Multiply the growth into column k's running product, kept as mantissa and exponent: no logarithm a step."""
     factor = load(lane, products, k) * growth
     store(lane, powers, k, load(lane, powers, k) + exponent(factor))
     store(lane, products, k, mantissa(factor))
@@ -111,7 +126,9 @@ def _scalar(lane, frame, due, pending, products, powers, lost):
     _count(lane, products, powers, 0, select(due & ~dead, size, 1.0))
     store(lane, lost, 0, load(lane, lost, 0) + select(dead, pending, 0.0))
     store(lane, frame, 0, select(due, copysign(full(lane, 1.0), v), v))
-    return ~due, due
+    least, most = pick(v, 1e-80, 1e-10), pick(v, 1e80, 1e10)  # a product of growth factors may not leave the range
+    poor = due & ((size < least) | (size > most) | dead)
+    return poor, due & (size > pick(v, 1e-8, 1e-2)) & (size < pick(v, 1e8, 1e2))
 
 
 @helper

@@ -1,8 +1,9 @@
 """Helpers: plain functions that only compiled kernels call.
 
 Numba would compile each helper of a kernel to machine code of its own, with wrappers for Python, and optimise it before
-and after linking it to its caller. A helper here is only lowered; its kernel links all of them and is optimised once, as
-one function (a spectrum kernel: 30 s by `register_jitable`, a third of it so). On CUDA they are ordinary device functions.
+and after linking it to its caller. A helper here is only lowered; its kernel links all of them and is optimised once,
+as one function (a spectrum kernel: 30 s by `register_jitable`, a third of it so). On CUDA they are ordinary device
+functions.
 """
 
 from numba.core import compiler, types

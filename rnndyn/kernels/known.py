@@ -1,6 +1,6 @@
 """Sizes that are part of a kernel's type: for tiny networks loops unroll and addresses are constants.
 
-A tuple of sizes is passed either as it is, for a kernel that serves all sizes, or as `Known`, for one compiled for them.
+A tuple of sizes is passed as it is, for a kernel that serves all sizes, or as `Known`, for one compiled for them.
 """
 
 from numba.core import types

@@ -1,4 +1,4 @@
-"""From a cell's rules to what kernels run: the language checked, a digest of all that is reached, copies that are bound.
+"""From a cell's rules to what kernels run: the language checked, a digest of all that is reached, bound copies.
 
 One walk over a rule's code, globals, closure and nested functions does three things. It refuses what is outside the
 language (design: assignments, arithmetic, integer powers, `math.*`, min, max, abs, `where`, helpers in the same
@@ -15,10 +15,11 @@ import numbers
 import types as pytypes
 import weakref
 
+import numpy as np
 from numba.core import types
-from numba.extending import models, register_model, typeof_impl, unbox
 from numba.core.imputils import lower_constant
 from numba.core.pythonapi import NativeValue
+from numba.extending import models, register_model, typeof_impl, unbox
 
 from ..cells import language
 from ..errors import InputError
@@ -34,8 +35,8 @@ ADVICE = (
 )
 # Opcodes outside the language, by the beginning of their names (they vary between versions of Python).
 REFUSED = {
-    "POP_JUMP": "`if`, `and`, `or` and comparisons in a chain decide for all lanes at once: use rd.where(condition, a, b)",
-    "JUMP_IF": "`and`, `or` and comparisons in a chain decide for all lanes at once: use rd.where(condition, a, b)",
+    "POP_JUMP": "`if`, `and`, `or` and chained comparisons decide for all lanes at once: use rd.where(condition, a, b)",
+    "JUMP_IF": "`and`, `or` and chained comparisons decide for all lanes at once: use rd.where(condition, a, b)",
     "JUMP_BACKWARD": "loops",
     "FOR_ITER": "loops",
     "GET_ITER": "loops",
@@ -56,19 +57,28 @@ REFUSED = {
     "BEFORE_WITH": "`with`",
     "CONTAINS_OP": "`in`",
     "IS_OP": "`is`",
+    "UNARY_NOT": "`not` decides for all lanes at once: use rd.where(condition, b, a)",
 }
+OPERATORS = ("+", "-", "*", "/", "**", "&", "|")  # of BINARY_OP, in place or not
 
 
 def _refuse(function, what):
     code = function.__code__
     raise InputError(
-        f"function '{function.__qualname__}' in {code.co_filename}, line {code.co_firstlineno}: "
-        f"{what}; {ADVICE}."
+        f"function '{function.__qualname__}' in {code.co_filename}, line {code.co_firstlineno}: {what}; {ADVICE}."
     )
 
 
 def _check_code(function):
+    previous = None
     for instruction in dis.get_instructions(function):
+        if instruction.opname == "BINARY_OP":
+            operator = instruction.argrepr.rstrip("=")
+            if operator not in OPERATORS and operator != "[]":
+                _refuse(function, f"not in the language of a rule: the operator `{operator}`")
+            if operator == "**" and not isinstance(getattr(previous, "argval", None), int):
+                _refuse(function, "not in the language of a rule: a power that is not a whole number written out")
+        previous = instruction
         for beginning, what in REFUSED.items():
             if instruction.opname.startswith(beginning):
                 _refuse(function, f"not in the language of a rule: {what}")
@@ -182,7 +192,7 @@ class Walk:
         return copy
 
 
-# --- what kernels see of a cell ----------------------------------------------------------------------------------------
+# --- what kernels see of a cell ---------------------------------------------------------------------------------------
 
 
 class BoundStage:
@@ -200,8 +210,25 @@ class BoundStage:
         self.sends = entering.index(stage.sends)
         self.first = first
         self.update = self.walk.copy(MEANINGS)
+        self._probe(len(cell.parameters))
         self.plan = repr((self.gates, self.enters, self.leaves, self.parameters, self.sends, self.first))
         self.digest = hashlib.sha256((self.walk.digest + self.plan).encode()).hexdigest()
+
+    def _probe(self, parameters):
+        """Run the rule once on numbers: what it cannot do, it shall say now and not from within the compiler."""
+        rule = self.walk.rule
+        x = a = (np.float64(0.5),) * len(self.gates)
+        s, p = (np.float64(0.5),) * len(self.enters), (np.float64(0.5),) * parameters
+        try:
+            with np.errstate(all="ignore"):
+                found = self.update(x, a, s, p)
+        except Exception as error:
+            _refuse(rule, f"it fails on numbers ({type(error).__name__}: {error})")
+        if not isinstance(found, tuple) or len(found) != len(self.leaves):
+            what = f"{len(found)} values" if isinstance(found, tuple) else f"a {type(found).__name__}"
+            _refuse(rule, f"it must return a tuple of {len(self.leaves)} (one number a field), not {what}")
+        if not all(isinstance(number, numbers.Real) and not isinstance(number, (bool, np.bool_)) for number in found):
+            _refuse(rule, "it must return numbers")
 
 
 class BoundCell:
@@ -345,3 +372,4 @@ def _update(stage, x, a, s, p):
             return rule(x, a, s, p)
 
         return call
+    return None

@@ -9,8 +9,8 @@ from numba.core import types
 
 from .algebra import gather, product, scatter
 from .dual import jacobian, load_rows, primal, pull, push, seed, store_rows
-from .lane import load, store
 from .helper import helper, helper_overload
+from .lane import load, store
 from .rule import enters, first, gates, leaves, parameters, sends, update
 
 
@@ -26,7 +26,9 @@ class Layout:
         self.size = starts[5]
         self.places = {
             name: (start, end - start)
-            for name, start, end in zip(("weight_hh", "bias_hh", "weight_ih", "bias_ih"), starts, starts[1:], strict=False)
+            for name, start, end in zip(
+                ("weight_hh", "bias_hh", "weight_ih", "bias_ih"), starts, starts[1:], strict=False
+            )
         } | {name: (starts[4] + k * n, n) for k, name in enumerate(cell.parameters)}
         self.rows = rows
         self.width = n * max(len(cell.fields), *(len(stage.leaves) for stage in cell.stages))
@@ -133,7 +135,7 @@ def _tangent(lane, stage, n, columns, theta, at, x, a, da, partials, state, fram
 tangent = along(_tangent)
 
 
-# --- backward: the forward pass keeps each rule's partials, the backward pass applies their transposes -----------------
+# --- backward: the forward pass keeps each rule's partials, the backward pass applies their transposes ----------------
 #
 # Keeping them costs memory, not time: an LSTM's nine partials a unit are read back faster than its five gates are made
 # again. Stage by stage, partial (output o, seed j) of unit i stands at `start + (o seeds + j) n + i` of `partials`, the

@@ -1,4 +1,4 @@
-"""Tangents: a frame of perturbations carried along an orbit, re-orthonormalised, its growth summed (Benettin et al. 1980).
+"""Tangents: a frame of perturbations carried along an orbit, its growth summed (Benettin et al. 1980).
 
     V_{t+1} = DF(s_t) V_t,  V = Q R,  exponent k = mean of ln |R_kk| per step
 
@@ -7,10 +7,10 @@ The growth is summed in `BATCHES` stretches of equal length, whose scatter is th
 
 from .elementary import log
 from .frame import orthonormalise
+from .helper import helper
 from .known import numbers
 from .lane import absolute, full, load, maximum, minimum, select, some, store
 from .polynomial import pick
-from .helper import helper
 from .rule import stages
 from .step import drive, tangent
 
@@ -22,9 +22,9 @@ NEVER = 1e30  # a step that does not come
 LONGEST = 16  # steps between re-orthonormalisations where the interval follows the frame
 PATIENCE = 16  # well conditioned frames in a row before the interval doubles: growth comes in bursts
 
-# Lanes of `tally`: 1 while the state is bounded; time of the last re-orthonormalisation, of the next, of the batch's end;
-# number of the batch (-2: the start, before the transient; -1: the transient); interval between re-orthonormalisations;
-# steps in a batch; steps in all, in the transient; well conditioned frames in a row.
+# Lanes of `tally`: 1 while the state is bounded; time of the last re-orthonormalisation, of the next, of the batch's
+# end; number of the batch (-2: the start, before the transient; -1: the transient); interval between
+# re-orthonormalisations; steps in a batch; steps in all, in the transient; well conditioned frames in a row.
 ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, TRANSIENT, CALM, TALLY = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 
@@ -35,10 +35,10 @@ def lyapunov(
     """Advance state, frame and sums by `steps` steps from step `first` of `total`; call again to go on.
 
     sizes: (units, inputs, rows, state values, columns). The frame is orthonormalised at time 0, and whenever a lane is
-    due at the time before a step; after the last step once more. `adapt`: the interval follows the frame's conditioning,
-    per lane, in powers of two up to `LONGEST`; else it stays. `batch`: (steps in a batch if all
-    lanes have the same, else 0; steps of the transient). Each lane decides for itself and results are blended by mask: `some` only skips work that no lane takes. A lane
-    whose state leaves the bound keeps its sums as they are then.
+    due at the time before a step; after the last step once more. `adapt`: the interval follows the frame's
+    conditioning, per lane, in powers of two up to `LONGEST`; else it stays. `batch`: (steps in a batch if all lanes
+    have the same, else 0; steps of the transient). Each lane decides for itself and results are blended by mask: `some` only
+    skips work that no lane takes. A lane whose state leaves the bound keeps its sums as they are then.
     """
     n, inputs, rows, values, columns = numbers(sizes)
     at = numbers(at)

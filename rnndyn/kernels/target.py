@@ -78,7 +78,7 @@ class Run:
         """One call of a kernel over tiles; the stop and the count of steps around it."""
         if meter.stop.is_set():
             raise Stopped
-        begin, end, first, count = slices_of
+        begin, end, _, count = slices_of
         self.pace.timed((end - begin) * count, self.compiled(function), begin, end, self.lane, self.bound, *arguments)
         covered = min(end * self.width, points) - min(begin * self.width, points)
         meter.add(covered * count)
@@ -149,7 +149,8 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     for part in run.pace.slices(tiles, steps):
         run.call(
             cpu.spectra, meter, count, part, sizes, at, part[2], part[3], steps, stride, int(every is None),
-            batch, packed, u, x, a, da, partials, full, frames, spare, before, units, products, powers, lost, sums, tally,
+            batch, packed, u, x, a, da, partials, full, frames, spare, before, units, products, powers, lost, sums,
+            tally,
         )  # fmt: skip
     tally = run.unpack(tally, count)
     rest = np.log(np.float64(run.unpack(products, count))) + run.unpack(powers, count) * np.log(2.0)
@@ -216,8 +217,8 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
     def backward(begin, end, base, first, number, whole):
         part = begin, end, first, number
         run.call(
-            cpu.adjoints, meter, count, part, sizes, at, base, first, number, stride, int(every), whole, packed, u, x, a,
-            full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
+            cpu.adjoints, meter, count, part, sizes, at, base, first, number, stride, int(every), whole, packed, u, x,
+            a, full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
         )  # fmt: skip
 
     for begin, end, first, number in run.pace.slices(tiles, steps):

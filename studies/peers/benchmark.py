@@ -201,9 +201,16 @@ def measure(work, options, peak: float) -> dict:
         about[name]["minimum_us"] = min(times) / work.network_steps * 1e6
         print(f"  {name} ({about[name]['form']}): {about[name]['median_us']:.4f} us")
     row = {
-        "key": work.key, "title": work.title, "batch": work.batch, "steps": work.steps, "transient": work.transient,
-        "wanted_ratio": work.wanted, "flops": work.flops, "floor_us": work.flops / (peak * options.threads) * 1e-3,
-        "contenders": about, "differences": errors,
+        "key": work.key,
+        "title": work.title,
+        "batch": work.batch,
+        "steps": work.steps,
+        "transient": work.transient,
+        "wanted_ratio": work.wanted,
+        "flops": work.flops,
+        "floor_us": work.flops / (peak * options.threads) * 1e-3,
+        "contenders": about,
+        "differences": errors,
     }
     if "rnndyn" in about:
         mine = about["rnndyn"]["median_us"]
@@ -219,18 +226,22 @@ def page(result: dict) -> str:
     """The table as Markdown."""
     machine = result["machine"]
     lines = [
-        "# Speed beside JAX and PyTorch", "",
+        "# Speed beside JAX and PyTorch",
+        "",
         f"Processor: {machine['processor']}; {machine['threads']} threads; float64; measured peak "
         f"{machine['peak_gflops']:.1f} GFLOP/s per core (multiply-adds in registers).",
-        "Versions: " + ", ".join(f"{name} {value}" for name, value in machine["versions"].items()) + ".", "",
+        "Versions: " + ", ".join(f"{name} {value}" for name, value in machine["versions"].items()) + ".",
+        "",
         f"Microseconds per network and step, median of {machine['calls']} calls; the contenders were called in turn in "
         "one run, after their results had been compared. QR at each step on all sides.",
         "*First*: as one would write it first (`linalg.qr`, automatic differentiation, one logarithm per step). "
         "*Best*: the fastest right form found, with the batch size that suits it. "
         "Ratios are those of the faster of JAX and PyTorch to rnndyn. The floor is the count of operations over the "
-        "peak of all threads.", "",
+        "peak of all threads.",
+        "",
         "| work | rnndyn | JAX first | JAX best | PyTorch first | PyTorch best | ratio to first | ratio to best "
-        "| wanted | floor |", "|---|---|---|---|---|---|---|---|---|---|",
+        "| wanted | floor |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
 
     def number(about: dict | None) -> str:
@@ -251,10 +262,18 @@ def page(result: dict) -> str:
             for name, a in row["contenders"].items()
         ]
         if "ratio_numba_loop" in row:
-            lines += ["", f"Ratio to the plain Numba loop {row['ratio_numba_loop']:.1f} (wanted 20), with `prange` "
-                          f"{row['ratio_numba_prange']:.1f}."]
-        lines += ["", "Largest differences before timing: "
-                  + "; ".join(f"{k} {v:.1e}" for k, v in row["differences"].items()) + ".", ""]
+            lines += [
+                "",
+                f"Ratio to the plain Numba loop {row['ratio_numba_loop']:.1f} (wanted 20), with `prange` "
+                f"{row['ratio_numba_prange']:.1f}.",
+            ]
+        lines += [
+            "",
+            "Largest differences before timing: "
+            + "; ".join(f"{k} {v:.1e}" for k, v in row["differences"].items())
+            + ".",
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -274,8 +293,13 @@ def main() -> None:
             continue
         print(work.title, flush=True)
         rows.append(measure(work, options, peak))
-    machine = {"processor": processor(), "threads": options.threads, "versions": versions(), "peak_gflops": peak,
-               "calls": options.calls}
+    machine = {
+        "processor": processor(),
+        "threads": options.threads,
+        "versions": versions(),
+        "peak_gflops": peak,
+        "calls": options.calls,
+    }
     result = {"machine": machine, "rows": rows}
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "peers.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -160,15 +160,18 @@ def chunked(function: Callable, arrays: tuple, chunk: int, axes: tuple, out_axis
     """A call that runs `function` over the batch in pieces of `chunk` networks and waits for the results."""
     batch = arrays[0].shape[axes[0]]
     pieces = [
-        tuple(jax.device_put(np.ascontiguousarray(np.take(a, range(s, min(s + chunk, batch)), axis=x)))
-              for a, x in zip(arrays, axes, strict=True))
+        tuple(
+            jax.device_put(np.ascontiguousarray(np.take(a, range(s, min(s + chunk, batch)), axis=x)))
+            for a, x in zip(arrays, axes, strict=True)
+        )
         for s in range(0, batch, chunk)
     ]
 
     def call():
         outs = [jax.block_until_ready(function(*piece)) for piece in pieces]
-        return tuple(np.concatenate([np.moveaxis(np.asarray(o[k]), out_axis, 0) for o in outs])
-                     for k in range(len(outs[0])))
+        return tuple(
+            np.concatenate([np.moveaxis(np.asarray(o[k]), out_axis, 0) for o in outs]) for k in range(len(outs[0]))
+        )
 
     return call
 

@@ -50,13 +50,26 @@ def fma_loop(lanes: int, chains: int = 10) -> str:
         for k in range(chains)
     ]
     sums = [f"%s{k} = fadd {vector} {f'%s{k - 1}' if k > 1 else '%y0'}, %y{k}" for k in range(1, chains)]
-    return "\n".join([
-        f"declare {vector} @llvm.fma.v{lanes}f64({vector}, {vector}, {vector})",
-        "define double @loop(i64 %n) {", "entry:", "br label %body", "body:",
-        "%i = phi i64 [0, %entry], [%next, %body]", *phis, *steps,
-        "%next = add i64 %i, 1", "%more = icmp slt i64 %next, %n", "br i1 %more, label %body, label %done",
-        "done:", *sums, f"%r = extractelement {vector} %s{chains - 1}, i32 0", "ret double %r", "}",
-    ])
+    return "\n".join(
+        [
+            f"declare {vector} @llvm.fma.v{lanes}f64({vector}, {vector}, {vector})",
+            "define double @loop(i64 %n) {",
+            "entry:",
+            "br label %body",
+            "body:",
+            "%i = phi i64 [0, %entry], [%next, %body]",
+            *phis,
+            *steps,
+            "%next = add i64 %i, 1",
+            "%more = icmp slt i64 %next, %n",
+            "br i1 %more, label %body, label %done",
+            "done:",
+            *sums,
+            f"%r = extractelement {vector} %s{chains - 1}, i32 0",
+            "ret double %r",
+            "}",
+        ]
+    )
 
 
 def fma_peak(rounds: int = 50_000, calls: int = 400) -> float:

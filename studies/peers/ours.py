@@ -32,7 +32,13 @@ def make(work: Workload, threads: int) -> Callable:
 
     def exponents():
         found = rd.lyapunov(
-            cell, weights, steps=work.steps, transient=work.transient, qr_every=1, state=state, threads=threads
+            cell,
+            weights,
+            steps=work.steps,
+            transient=work.transient,
+            qr_every=None if work.kind == "scalar" else 1,
+            state=state,
+            threads=threads,
         )
         return (found.exponents,)
 
