@@ -12,12 +12,13 @@ def check(cell, device, dtype, threads):
 
     if not isinstance(cell, Cell):
         raise InputError(f"the first argument must be a cell such as rd.Elman(8), not {cell!r}.")
-    choice("dtype", str(dtype), DTYPES)
+    dtype = getattr(dtype, "__name__", str(dtype))  # np.float32 and "float32" alike
+    choice("dtype", dtype, DTYPES)
     choice("device", device, DEVICES)
     if device == "cuda":
         raise InputError("device='cuda': running on a GPU comes with a later version; use 'auto' or 'cpu'.")
     threads = kernels.available_threads() if threads is None else whole("threads", threads, 1)
-    return "cpu" if device == "auto" else device, str(dtype), threads
+    return "cpu" if device == "auto" else device, dtype, threads
 
 
 def over_points(function, problem, run, values, threads, progress, what):

@@ -2,8 +2,8 @@
 
 Numba stamps a cached function with its own file's date, which misses edits of everything that it calls. Here the
 folder's name is a digest of the sources of `cells` and `kernels` and of the versions of Numba and llvmlite, and a
-cell's rules are in its type's name (see `rule`), so that an edit of either is another entry. The user's own Numba caches stay
-where they are.
+cell's rules are in its type's name (see `rule`), so that an edit of either is another entry. The user's own Numba
+caches stay where they are.
 """
 
 import atexit

@@ -37,8 +37,10 @@ def lyapunov(
     sizes: (units, inputs, rows, state values, columns). The frame is orthonormalised at time 0, and whenever a lane is
     due at the time before a step; after the last step once more. `adapt`: the interval follows the frame's
     conditioning, per lane, in powers of two up to `LONGEST`; else it stays. `batch`: (steps in a batch if all lanes
-    have the same, else 0; steps of the transient). Each lane decides for itself and results are blended by mask: `some` only
-    skips work that no lane takes. A lane whose state leaves the bound keeps its sums as they are then.
+    have the same, else 0; steps of the transient).
+
+    Each lane decides for itself and results are blended by mask: `some` only skips work that no lane takes. A lane
+    whose state leaves the bound keeps its sums as they are then.
     """
     n, inputs, rows, values, columns = numbers(sizes)
     at = numbers(at)
