@@ -17,7 +17,7 @@ from .orbit import orbit
 from .rule import bind
 from .step import COLUMNS, Layout, kept
 from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, lyapunov
-from .tiles import Meter, Pace, Stopped, pack, unpack
+from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
 TINY = 2  # units up to which a kernel is compiled for the very size
@@ -41,6 +41,7 @@ class Run:
     device: str = "cpu"
     width: int | None = None
     pace: Pace = field(default_factory=Pace)
+    arrays: int = 0
 
     def __post_init__(self):
         self.bound = bind(self.cell)
@@ -50,7 +51,12 @@ class Run:
         self.lane = Lane(self.dtype, self.width)
 
     def pack(self, points):
-        return pack(np.asarray(points, self.dtype), self.width)
+        return pack(points, self.width, self.dtype, self._shift())
+
+    def _shift(self):
+        """A place in the page for the next array, far from the last one's."""
+        self.arrays += 1
+        return 5 * self.arrays  # in cache lines, of which a page has 64
 
     def unpack(self, tiles, count):
         return unpack(tiles, self.width, count)
@@ -61,10 +67,10 @@ class Run:
         return kind(sizes), kind(self.layout.at)
 
     def scratch(self, size):
-        return np.zeros(size * self.width, self.dtype)
+        return aligned((size * self.width,), self.dtype, self._shift())
 
     def zeros(self, tiles, size):
-        return np.zeros((tiles, size * self.width), self.dtype)
+        return aligned((tiles, size * self.width), self.dtype, self._shift())
 
     def compiled(self, function):
         """A function of `cpu` as this device runs it; on "python", as it is."""
@@ -194,7 +200,11 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
     tiles, depth, parameters = len(packed), len(cell.stages), len(cell.parameters)
     full = run.zeros(tiles, layout.width)
     full[:, : values * run.width] = run.pack(state)
-    g, gtheta, gu = run.zeros(tiles, layout.width), np.zeros_like(packed), np.zeros_like(u)
+    g, gtheta, gu = (
+        run.zeros(tiles, layout.width),
+        run.zeros(tiles, layout.size),
+        run.zeros(tiles, u.shape[1] // run.width),
+    )
     length, tally, norms = run.pack(lengths[:, None]), run.zeros(tiles, 2), run.zeros(tiles, steps + 1)
     tally[:, run.width :] = 1
     every = direct.shape[1] > 1

@@ -10,14 +10,30 @@ CALL = 0.1  # seconds that a call of a kernel should last: progress and Ctrl-C w
 CHUNK_BYTES = 1 << 25  # of packed arrays in a chunk: what a thread works on at a time
 
 
-def pack(points, width):
+LINE, PAGE = 64, 4096  # bytes of a cache line, of a page
+
+
+def aligned(shape, dtype, shift=0):
+    """Zeros that begin at a cache line, `shift` lines into a page.
+
+    NumPy's large arrays begin 16 bytes into a page, all of them: every other vector would lie across two cache lines,
+    and the tiles of two arrays at the same place of a page, which the processor takes for the same address.
+    """
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + 2 * PAGE, np.uint8)
+    start = (shift * LINE - raw.ctypes.data) % PAGE
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def pack(points, width, dtype, shift=0):
     """(points, values) -> (tiles, values * width); a short last tile repeats the last point."""
     count, values = points.shape
     tiles = -(-count // width)
     if tiles * width != count:
         points = points[np.minimum(np.arange(tiles * width), count - 1)]
-    lanes = points.reshape(tiles, width, values).transpose(0, 2, 1)
-    return np.ascontiguousarray(lanes).reshape(tiles, values * width)
+    packed = aligned((tiles, values, width), dtype, shift)
+    packed[:] = points.reshape(tiles, width, values).transpose(0, 2, 1)
+    return packed.reshape(tiles, values * width)
 
 
 def unpack(tiles, width, count):
