@@ -16,7 +16,7 @@ def cell_of(work: Workload):
 
 
 def make(work: Workload, threads: int) -> Callable:
-    """The timed call: exponents (B, K), or gradients (B, 4N, N) and (B, 4N); QR at each step."""
+    """The timed call: exponents (B, K), or gradients (B, 4N, N) and (B, 4N); QR at each step (a scalar has none)."""
     cell = cell_of(work)
     weights = {name: work.arrays[name] for name in ("weight_hh", "bias_hh")}
     state = work.arrays["state"]
