@@ -233,7 +233,8 @@ def page(result: dict) -> str:
         "Versions: " + ", ".join(f"{name} {value}" for name, value in machine["versions"].items()) + ".",
         "",
         f"Microseconds per network and step, median of {machine['calls']} calls; the contenders were called in turn in "
-        "one run, after their results had been compared. QR at each step on all sides (a scalar has none: there rnndyn takes its default interval).",
+        "one run, after their results had been compared. QR at each step on all sides (a scalar has none: there rnndyn "
+        "takes its default interval).",
         "*First*: as one would write it first (`linalg.qr`, automatic differentiation, one logarithm per step). "
         "*Best*: the fastest right form found, with the batch size that suits it. "
         "Ratios are those of the faster of JAX and PyTorch to rnndyn. The floor is the count of operations over the "
