@@ -36,9 +36,6 @@ class Dual:
     def __init__(self, value, partials):
         self.value, self.partials = value, tuple(partials)
 
-    def _binary(self, other, function):
-        return function(self, other)
-
     def __add__(self, other):
         return _combine(self, other, value(self) + value(other), 1.0, 1.0)
 

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import cpu
-from .adjoint import BLOCK, adjoint, record
+from .adjoint import BLOCK
 from .known import Known
 from .lane import Lane
 from .machine import register_bits
-from .orbit import orbit
 from .rule import bind
 from .step import COLUMNS, Layout, kept
-from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, lyapunov
+from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT
 from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
@@ -275,6 +274,3 @@ def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
             first = max(base, stop - pace.fit())
             backward(tile, tile + 1, base, first, stop - first, False)
             stop = first
-
-
-KERNELS = (orbit, lyapunov, record, adjoint)

@@ -7,8 +7,6 @@ through a rule in a debugger. Being NumPy's arithmetic, the same copy also takes
 import math
 import types
 
-import numpy as np
-
 from ..cells import language
 from .dual import Dual, chain, value
 from .elementary import JETS, VALUES
@@ -57,8 +55,3 @@ for _function, _meaning in FUNCTIONS.items():
     _home = MATH if getattr(math, _function.__name__, None) is _function else LANGUAGE
     setattr(_home, _function.__name__, _meaning)
 MEANINGS = FUNCTIONS | {math: MATH, language: LANGUAGE}
-
-
-def number(dtype, x):
-    """x as a NumPy scalar: it overflows and divides by zero as a lane does, where Python's float would raise."""
-    return np.dtype(dtype).type(x)
