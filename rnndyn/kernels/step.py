@@ -2,7 +2,7 @@
 
 Views of one tile (an element is one lane wide): `theta` holds the weights in the order of `Layout`, `at` their starts;
 `x` the input pre-activations W_ih u + b_ih of all rows, `a` the recurrent ones; `state` the values of the fields, unit
-by unit within a field; `frame` tangents, one row for each value and `columns` wide; `g` cotangents, like `state`.
+by unit within a field; `frame` tangents, column after column, each of them like `state`; `g` cotangents, like `state`.
 """
 
 from numba.core import types
@@ -10,7 +10,7 @@ from numba.core import types
 from .algebra import gather, product, scatter
 from .dual import jacobian, load_rows, primal, pull, push, seed, store_rows
 from .helper import helper, helper_overload
-from .lane import load, store
+from .memory import breadth, broad, load, store
 from .rule import enters, first, gates, leaves, parameters, sends, update
 
 
@@ -83,12 +83,22 @@ def _values_of(lane, stage, n, i, theta, at, x, a, state):
 
 
 @helper
+def _forward_unit(lane, stage, n, i, theta, at, x, a, state):
+    values = _values_of(lane, stage, n, i, theta, at, x, a, state)
+    scatter(lane, state, i, n, leaves(stage), update(stage, values[0], values[1], values[2], values[3]))
+
+
+@helper
 def _forward(lane, stage, n, theta, at, x, a, state):
     """state <- F(state) for one stage."""
     mix(lane, stage, n, theta, at, a, state)
-    for i in range(n):
-        values = _values_of(lane, stage, n, i, theta, at, x, a, state)
-        scatter(lane, state, i, n, leaves(stage), update(stage, values[0], values[1], values[2], values[3]))
+    i = 0
+    while breadth(lane) > 1 and i + breadth(lane) <= n:
+        _forward_unit(broad(lane), stage, n, i, theta, at, x, a, state)
+        i += breadth(lane)
+    while i < n:
+        _forward_unit(lane, stage, n, i, theta, at, x, a, state)
+        i += 1
 
 
 forward = along(_forward)
@@ -106,30 +116,40 @@ def _tangent_duals(stage, values):
 
 
 @helper
-def _tangent(lane, stage, n, columns, theta, at, x, a, da, partials, state, frame):
+def _tangent_unit(lane, stage, n, i, theta, at, x, a, partials, state):
+    outputs, rows = _tangent_duals(stage, _values_of(lane, stage, n, i, theta, at, x, a, state))
+    store_rows(lane, partials, i, n, rows)
+    scatter(lane, state, i, n, leaves(stage), primal(outputs))
+
+
+@helper
+def _tangent(lane, stage, n, columns, pitch, theta, at, x, a, da, partials, state, frame):
     """state <- F(state), frame <- DF(state) frame, for one stage: da = W dv, then the rule's partials."""
     mix(lane, stage, n, theta, at, a, state)
-    for i in range(n):
-        outputs, rows = _tangent_duals(stage, _values_of(lane, stage, n, i, theta, at, x, a, state))
-        store_rows(lane, partials, i, n, rows)
-        scatter(lane, state, i, n, leaves(stage), primal(outputs))
+    i = 0
+    while breadth(lane) > 1 and i + breadth(lane) <= n:
+        _tangent_unit(broad(lane), stage, n, i, theta, at, x, a, partials, state)
+        i += breadth(lane)
+    while i < n:
+        _tangent_unit(lane, stage, n, i, theta, at, x, a, partials, state)
+        i += 1
     row = first(stage) * n
     weights = (at[0] + row * n, n, 1)
-    sent = sends(stage) * n * columns
+    sent = sends(stage) * n
     rows_ = len(gates(stage)) * n
     for k in range(0, columns, COLUMNS):
         width = min(COLUMNS, columns - k)
-        none = (0, 0, 0)
-        product(lane, da, (0, COLUMNS, 1), theta, weights, frame, (sent + k, columns, 1), rows_, n, width, None, none)
+        right, out, none = (sent + k * pitch, 1, pitch), (0, COLUMNS, 1), (0, 0, 0)
+        product(lane, da, out, theta, weights, frame, right, rows_, n, width, None, none)
         for i in range(n):
             _, like = _tangent_duals(stage, _values_of(lane, stage, n, i, theta, at, x, a, state))  # for its type
             rows = load_rows(lane, partials, i, n, like)
             for j in range(width):
-                here = i * columns + k + j
+                here = (k + j) * pitch + i
                 tangents = gather(lane, da, i * COLUMNS + j, n * COLUMNS, gates(stage)) + gather(
-                    lane, frame, here, n * columns, enters(stage)
+                    lane, frame, here, n, enters(stage)
                 )
-                scatter(lane, frame, here, n * columns, leaves(stage), push(rows, tangents))
+                scatter(lane, frame, here, n, leaves(stage), push(rows, tangents))
 
 
 tangent = along(_tangent)
@@ -169,16 +189,26 @@ def _choose_partials(stage, values, gx):
 
 
 @helper
+def _record_unit(lane, stage, n, i, theta, at, x, a, state, partials, start, gx):
+    values = _values_of(lane, stage, n, i, theta, at, x, a, state)
+    outputs, rows, _ = _partials(stage, values, gx)
+    store_rows(lane, partials, start + i, n, rows)
+    scatter(lane, state, i, n, leaves(stage), primal(outputs))
+
+
+@helper
 def _record(lane, stage, n, theta, at, x, a, state, partials, start, v, there, gx):
     """A stage forward: state <- F(state), keeping its partials and the field it sends."""
     for i in range(n):
         store(lane, v, there + i, load(lane, state, sends(stage) * n + i))
     mix(lane, stage, n, theta, at, a, state)
-    for i in range(n):
-        values = _values_of(lane, stage, n, i, theta, at, x, a, state)
-        outputs, rows, _ = _partials(stage, values, gx)
-        store_rows(lane, partials, start + i, n, rows)
-        scatter(lane, state, i, n, leaves(stage), primal(outputs))
+    i = 0
+    while breadth(lane) > 1 and i + breadth(lane) <= n:
+        _record_unit(broad(lane), stage, n, i, theta, at, x, a, state, partials, start, gx)
+        i += breadth(lane)
+    while i < n:
+        _record_unit(lane, stage, n, i, theta, at, x, a, state, partials, start, gx)
+        i += 1
 
 
 @helper
