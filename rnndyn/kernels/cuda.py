@@ -148,7 +148,7 @@ def available():
 
 # --- PTX without a driver ---------------------------------------------------------------------------------------------
 
-LENGTHS = {"orbit": 4, "lyapunov": 5, "record": 7, "adjoint": 7}  # of a kernel's `sizes`
+LENGTHS = {"orbit": 4, "lyapunov": 5, "record": 9, "adjoint": 9}  # of a kernel's `sizes`
 TUPLES = {"at": 5, "batch": 2}
 
 
