@@ -15,6 +15,7 @@ name use the same rows (the four of a Runge-Kutta step), and the gate `h.T` is t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as items
 from typing import Any
 
 TRANSPOSED = ".T"
@@ -145,7 +146,7 @@ class Cell:
     def __reduce__(self):
         """A family's cell is made anew from its constructor's arguments: its rules may be functions of these."""
         if type(self) is Cell:
-            return object.__reduce_ex__(self, 2)
+            return Cell, tuple(getattr(self, item.name) for item in items(self))
         return _made, (type(self), (self.units, self.inputs), {**self.parameters, **self.options})
 
 

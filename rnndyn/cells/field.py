@@ -6,6 +6,7 @@ A step (`steps.py`) makes a cell of it; the field itself knows nothing of time s
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as default
+from dataclasses import fields as items
 from typing import Any
 
 from .cell import TRANSPOSED
@@ -36,6 +37,7 @@ class Field:
     images, image: names of pointwise images of the state that gates may send, and the rule `image(s, p) -> images`.
     linear: rule `linear(p) -> rates`, one a field, of the diagonal linear part (f = linear s + rest), which the
         exponential step takes exactly.
+    origin: (function, arguments) that make the same field, for pickling one whose rules are made by functions.
     The rest as of a `Cell`; the step adds the parameter `dt`.
     """
 
@@ -51,6 +53,7 @@ class Field:
     image: Callable[..., tuple] | None = None
     linear: Callable[..., tuple] | None = None
     options: Mapping[str, Any] = default(default_factory=dict)
+    origin: tuple[Callable[..., Any], tuple] | None = None
     equation: str = ""
     source: str = ""
 
@@ -72,3 +75,6 @@ class Field:
         if drives is None:
             drives = (gate for gate in part.gates if not gate.endswith(TRANSPOSED))
         return replace(part, fields=tuple(part.fields) or self.fields, sends=tuple(sends), drives=tuple(drives))
+
+    def __reduce__(self):
+        return self.origin or (Field, tuple(getattr(self, item.name) for item in items(self)))

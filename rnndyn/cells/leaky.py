@@ -56,6 +56,7 @@ class Leaky(Euler):
             parts=(Part(leaky(chosen("Leaky", activation)), gates=("h",)),),
             linear=decay,
             options={"activation": activation},
+            origin=(Leaky.vector_field, (units, inputs, activation)),
             equation=f"h += dt (-h + {activation}(W_hh h + b_hh + W_ih u + b_ih))",
             source="Jaeger et al. 2007",
         )
@@ -85,6 +86,7 @@ class Rate(Euler):
             image=firing(chosen("Rate", activation)),
             linear=decay,
             options={"activation": activation},
+            origin=(Rate.vector_field, (units, inputs, activation)),
             equation=f"x += dt (-x + W_hh {activation}(x) + b_hh + W_ih u + b_ih)",
             source="Sompolinsky et al. 1988",
         )
