@@ -41,6 +41,11 @@ def problem(name, steps=STEPS):
     return cell, weights, inputs, state, cotangent
 
 
+def device(name):
+    """Compiled for every family and for RK4; the other steps uncompiled, to spare half a minute of compilation."""
+    return {"device": "python" if name.startswith(("Midpoint", "Exponential")) else "auto"}
+
+
 def own(weights, i):
     return {name: value[i] for name, value in weights.items()}
 
@@ -58,8 +63,9 @@ def test_states_and_exponents(name):
     """
     cell, weights, inputs, state, _ = problem(name, 30)
     size = cell.state_size
-    states = rd.trajectory(cell, weights, inputs=inputs, state=state)
-    found = rd.lyapunov(cell, weights, inputs=inputs, state=state, transient=10, steps=20, qr_every=1, seed=3)
+    states = rd.trajectory(cell, weights, inputs=inputs, state=state, **device(name))
+    found = rd.lyapunov(cell, weights, inputs=inputs, state=state, transient=10, steps=20, qr_every=1, seed=3,
+                        **device(name))  # fmt: skip
     for i in range(BATCH):
         expected = plain.trajectory(name, own(weights, i), state[i], inputs[i])
         assert_close(states[i], expected, 1e-12)
@@ -76,7 +82,7 @@ def test_gradients_are_autograd(name):
     """Compiled gradients of weights, parameters, inputs and starts, against PyTorch's autograd of the plain step."""
     pytest.importorskip("torch", reason="PyTorch is not installed: no parity with it")
     cell, weights, inputs, state, cotangent = problem(name)
-    found = rd.gradients(cell, weights, inputs=inputs, state=state, cotangent=cotangent)
+    found = rd.gradients(cell, weights, inputs=inputs, state=state, cotangent=cotangent, **device(name))
     for i in range(BATCH):
         d_weights, d_inputs, d_state = plain.autograd(name, own(weights, i), state[i], inputs[i], cotangent[i])
         for key, expected in d_weights.items():
@@ -171,6 +177,27 @@ def pushforward(cell, weights, inputs, state, v):
         partials = np.zeros(layout.kept)
         step.tangent(run.lane, run.bound.stages, n, 1, theta, layout.at, x, a, da, partials, values, frame)
     return frame[: cell.state_size]
+
+
+@pytest.mark.parametrize("name", [*plain.STEPS, *TWINS])
+def test_permuting_units_changes_nothing(name):
+    """Units in another order: the same states in that order."""
+    cell, weights, inputs, state, _ = problem(name)
+    order = np.array([2, 0, 1])
+
+    def rows(value):
+        return value.reshape(-1, UNITS, *value.shape[1:])[:, order].reshape(value.shape)
+
+    own_, moved = own(weights, 0), {}
+    for key, value in own_.items():
+        value = np.asarray(value)
+        value = rows(value) if value.ndim else value
+        moved[key] = value[:, order] if key.startswith("weight_hh") else value
+    given = {"inputs": inputs[0], "device": "python"}
+    plain_, permuted = (
+        rd.trajectory(cell, w, state=s, **given) for w, s in ((own_, state[0]), (moved, rows(state[0])))
+    )
+    assert_close(permuted, np.array([rows(s) for s in plain_]), 1e-13)
 
 
 # --- what a cell tells of itself --------------------------------------------------------------------------------------

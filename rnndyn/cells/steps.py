@@ -115,7 +115,7 @@ def _moved_part(size, rate, begin, end, extend):
 
 
 def exponential(field):
-    """The stages of the exponential Euler step; e^z s + dt phi1(z) (f - linear s) = s + dt phi1(z) f, z = dt linear."""
+    """The stages of the exponential Euler step e^z s + dt phi1(z) (f - linear s), z = dt linear."""
     if field.linear is None:
         raise ValueError(f"{field.name}: the exponential step needs the field's `linear` part")
     size, rate, linear = len(field.fields), joint(field.parts), field.linear

@@ -91,17 +91,23 @@ def phi1(z):
     return where(near, series, math.expm1(away) / away)
 
 
+def relaxed(dt, linear, k, s):
+    """`e^z s + dt phi1(z) (k - linear s)`, z = dt linear; not `s + dt phi1(z) k`, which loses a small e^z."""
+    z = dt * linear
+    return math.exp(z) * s + dt * phi1(z) * (k - linear * s)
+
+
 def relaxing(size):
-    """The rule `(dt, linear, k, s) -> s + dt phi1(dt linear) k` on `size` numbers."""
+    """The rule `(dt, linear, k, s) -> relaxed(dt, linear, k, s)` on `size` numbers."""
     if size == 1:
 
         def last(dt, linear, k, s):
-            return (s[0] + dt * phi1(dt * linear[0]) * k[0],)
+            return (relaxed(dt, linear[0], k[0], s[0]),)
 
         return last
     rest = relaxing(size - 1)
 
     def relax(dt, linear, k, s):
-        return (s[0] + dt * phi1(dt * linear[0]) * k[0],) + rest(dt, linear[1:], k[1:], s[1:])  # noqa: RUF005
+        return (relaxed(dt, linear[0], k[0], s[0]),) + rest(dt, linear[1:], k[1:], s[1:])  # noqa: RUF005
 
     return relax
