@@ -19,6 +19,7 @@ from .linear import Linear
 from .lipschitz import LipschitzRNN
 from .lstm import LSTM, PeepholeLSTM
 from .minimal import MGU, UGRNN, MinimalRNN
+from .network import Bidirectional, Stack
 from .oscillator import CoRNN, UnICORNN
 from .plrnn import PLRNN
 from .steps import RK4, Euler, ExponentialEuler, Midpoint, RungeKutta, SymplecticEuler, Tableau
@@ -33,6 +34,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
 __all__ = [
     "CELLS",
     "RK4",
+    "Bidirectional",
     "Cell",
     "Euler",
     "ExponentialEuler",
@@ -40,6 +42,7 @@ __all__ = [
     "Midpoint",
     "Part",
     "RungeKutta",
+    "Stack",
     "Stage",
     "SymplecticEuler",
     "Tableau",
