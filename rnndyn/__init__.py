@@ -6,7 +6,8 @@ rd.lyapunov(rd.Elman(8), {"weight_hh": W}, steps=10_000, transient=1_000)
 
 import importlib
 
-from .cells import CELLS, GRU, LSTM, Cell, Elman, Linear, Stage, logistic, relu, softplus, where
+from . import cells
+from .cells import *  # noqa: F403
 from .errors import InputError
 
 __version__ = "0.1.0"
@@ -17,6 +18,9 @@ LAZY = {
     "lyapunov": ".dynamics",
     "gradients": ".dynamics",
     "attractors": ".dynamics",
+    "outputs": ".dynamics",
+    "reach": ".dynamics",
+    "Start": ".dynamics",
     "Lyapunov": ".dynamics",
     "Gradients": ".dynamics",
     "Attractors": ".dynamics",
@@ -27,21 +31,7 @@ LAZY = {
     "report": ".report",
 }
 
-__all__ = [
-    "CELLS",
-    "GRU",
-    "LSTM",
-    "Cell",
-    "Elman",
-    "InputError",
-    "Linear",
-    "Stage",
-    "logistic",
-    "relu",
-    "softplus",
-    "where",
-    *LAZY,
-]
+__all__ = ["InputError", *cells.__all__, *LAZY]
 
 
 def __getattr__(name):

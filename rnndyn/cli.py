@@ -136,22 +136,26 @@ def _how_to_resume(directory: Path) -> str:
 
 @app.command()
 @_plainly
-def cells(verbose: Verbose = False) -> None:
-    """List the cells a study can use."""
-    import inspect
+def cells(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the cells: one step, state fields, gates (row blocks of the weights), parameters, source."""
+    from rnndyn.cells import table
 
+    if markdown:
+        typer.echo(table.markdown())
+        return
     from rich.console import Console
     from rich.table import Table
 
-    from rnndyn.cells import CELLS
-
-    table = Table("kind", "one step", "state", "options", "source", box=None, pad_edge=False, header_style="bold")
-    for kind, make in CELLS.items():
-        cell = make(1)
-        taken = {name: p for name, p in inspect.signature(make).parameters.items() if name not in ("units", "inputs")}
-        options = ", ".join(f"{name} = {p.default!r}" for name, p in taken.items())
-        table.add_row(kind, cell.equation, ", ".join(cell.fields), options, cell.source)
-    Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False).print(table)
+    shown = Table(box=None, pad_edge=False, show_header=False)
+    shown.add_column(no_wrap=True, style="bold")
+    shown.add_column()
+    for name, equation, *facts in table.rows():
+        told = (f"{head}: {fact}" for head, fact in zip(table.HEAD[2:], facts, strict=True) if fact)
+        shown.add_row(name, f"{equation}\n{'; '.join(told)}\n")
+    Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False).print(shown)
 
 
 @app.command()

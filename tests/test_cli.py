@@ -160,6 +160,9 @@ def test_cells_and_info():
     listed = call("cells")
     assert listed.exit_code == 0
     assert all(kind in listed.stdout for kind in CELLS)
+    assert all(
+        fact in listed.stdout for fact in ("z += dt (tanh(W_hh y", "state: y, z", "gamma = 2.7", "Rusch & Mishra 2021")
+    )
     told_facts = call("info")
     assert told_facts.exit_code == 0
     assert {"rnndyn", "python"} <= {line.split()[0] for line in told_facts.stdout.splitlines()}

@@ -11,7 +11,7 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
 def by_subject(snippet):
-    return next(word for word in ("sweep", "torch", "Stage", "gains") if word in snippet)
+    return next(word for word in ("sweep", "torch", "Stage", "Field", "gains") if word in snippet)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=by_subject)
@@ -33,6 +33,13 @@ def test_snippets_run(snippet, tmp_path, monkeypatch, capsys):
         assert np.all(np.abs(found.exponents[-1] - [0.41922, truth - 0.41922]) <= 4 * found.stderr[-1])
     if "sweep" in snippet:
         assert (tmp_path / "my_report" / "index.html").exists()
+
+
+def test_the_table_of_cells_is_the_cells_own():
+    """Made by `rnndyn cells --markdown`."""
+    from rnndyn.cells import table
+
+    assert table.markdown() in TEXT, "put the output of `rnndyn cells --markdown` in the place of the table"
 
 
 def test_links_lead_somewhere():

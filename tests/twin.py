@@ -256,10 +256,10 @@ def positive_qr(frame):
     return q, np.where(growth <= noise, 0.0, growth)
 
 
-def benettin(matrices, *, transient=0, k=None, qr_every=1, seed=0):
-    """Carry a frame by the Jacobians, QR it every `qr_every` steps, average the logs of diag R."""
+def benettin(matrices, *, transient=0, k=None, qr_every=1, seed=0, frame=None):
+    """Carry a frame (random if None) by the Jacobians, QR it every `qr_every` steps, average the logs of diag R."""
     size = len(matrices[0])
-    q, _ = positive_qr(np.random.default_rng(seed).normal(size=(size, k or size)))
+    q, _ = positive_qr(np.random.default_rng(seed).normal(size=(size, k or size)) if frame is None else frame)
     for jacobian in matrices[:transient]:
         q, _ = positive_qr(jacobian @ q)
     counted, blocks = matrices[transient:], []

@@ -34,8 +34,6 @@ class Elman(Cell):
     Raises ValueError for an unknown activation.
     """
 
-    activation: str
-
     def __init__(self, units: int, inputs: int = 0, activation: str = "tanh"):
         if activation not in ACTIVATIONS:
             raise ValueError(f"Elman: unknown activation {activation!r}; one of {', '.join(ACTIVATIONS)}")
@@ -47,9 +45,6 @@ class Elman(Cell):
             ("h",),
             stages,
             equation=f"h = {activation}(W_ih u + b_ih + W_hh h + b_hh)",
+            options={"activation": activation},
             source="Elman 1990",
         )
-        object.__setattr__(self, "activation", activation)
-
-    def __reduce__(self):
-        return Elman, (self.units, self.inputs, self.activation)

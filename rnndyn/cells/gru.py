@@ -36,8 +36,6 @@ class GRU(Cell):
     Source: Cho et al. 2014 (reset before the product); Appleyard et al. 2016 (after).
     """
 
-    reset_after: bool
-
     def __init__(self, units: int, inputs: int = 0, reset_after: bool = True):
         if reset_after:
             stages: tuple[Stage, ...] = (Stage(gates=("r", "z", "n"), update=update_after, sends="h", leaves=("h",)),)
@@ -55,9 +53,6 @@ class GRU(Cell):
             ("h",),
             stages,
             equation=f"h = (1 - z) n + z h;  n = {candidate};  r, z logistic",
+            options={"reset_after": bool(reset_after)},
             source="Cho et al. 2014",
         )
-        object.__setattr__(self, "reset_after", bool(reset_after))
-
-    def __reduce__(self):
-        return GRU, (self.units, self.inputs, self.reset_after)

@@ -18,6 +18,3 @@ class Linear(Cell):
         super().__init__(
             "Linear", units, inputs, ("h",), stages, equation="h = W_hh h + b_hh + W_ih u + b_ih", source="linear map"
         )
-
-    def __reduce__(self):
-        return Linear, (self.units, self.inputs)

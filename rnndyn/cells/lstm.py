@@ -16,6 +16,17 @@ def update(x, a, s, p):
     return o * math.tanh(c), c
 
 
+def peep(x, a, s, p):
+    _, c = s
+    p_i, p_f, p_o = p
+    i = logistic(x[0] + a[0] + p_i * c)
+    f = logistic(x[1] + a[1] + p_f * c)
+    g = math.tanh(x[2] + a[2])
+    c = f * c + i * g
+    o = logistic(x[3] + a[3] + p_o * c)
+    return o * math.tanh(c), c
+
+
 class LSTM(Cell):
     """i, f, o = sigma(...), g = tanh(...) of W_ih u_t + b_ih + W_hh h_{t-1} + b_hh;
     c_t = f c_{t-1} + i g;  h_t = o tanh(c_t).
@@ -36,5 +47,23 @@ class LSTM(Cell):
             source="Hochreiter & Schmidhuber 1997; Gers et al. 2000",
         )
 
-    def __reduce__(self):
-        return LSTM, (self.units, self.inputs)
+
+class PeepholeLSTM(Cell):
+    """As `LSTM`, but the gates see the cell: i += p_i c_{t-1}, f += p_f c_{t-1}, o += p_o c_t inside their sigma.
+
+    State [h, c]; gates (row blocks) i, f, g, o; parameters p_i, p_f, p_o, N numbers each.
+    Source: Gers, Schraudolph & Schmidhuber, Learning precise timing with LSTM recurrent networks, JMLR 3 (2002) 115.
+    """
+
+    def __init__(self, units: int, inputs: int = 0, p_i=0.0, p_f=0.0, p_o=0.0):
+        super().__init__(
+            "PeepholeLSTM",
+            units,
+            inputs,
+            ("h", "c"),
+            (Stage(gates=("i", "f", "g", "o"), update=peep),),
+            parameters={"p_i": p_i, "p_f": p_f, "p_o": p_o},
+            per_unit=("p_i", "p_f", "p_o"),
+            equation="as LSTM;  i, f see p_i c, p_f c, o sees p_o times the new c",
+            source="Gers et al. 2002",
+        )

@@ -3,6 +3,8 @@
 from .attractors import Attractors, attractors
 from .gradients import Gradients, gradients
 from .lyapunov import Lyapunov, lyapunov
+from .reach import outputs, reach
+from .start import Start
 from .status import Status
 from .trajectory import last_state, trajectory
 
@@ -10,10 +12,13 @@ __all__ = [
     "Attractors",
     "Gradients",
     "Lyapunov",
+    "Start",
     "Status",
     "attractors",
     "gradients",
     "last_state",
     "lyapunov",
+    "outputs",
+    "reach",
     "trajectory",
 ]

@@ -4,9 +4,11 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, as_array, tailed
 from .call import check, over_points
+from .start import begun
 from .status import Status
 
 Gradients = namedtuple("Gradients", "weights inputs state log_norms status")
@@ -18,6 +20,7 @@ def gradients(
     *,
     cotangent=None,
     cotangent_last=None,
+    cotangent_outputs=None,
     steps=None,
     inputs=None,
     lengths=None,
@@ -30,21 +33,45 @@ def gradients(
     """dL/ds_t = direct_t + DF(s_t)^T dL/ds_{t+1}: backpropagation through time, for each point by itself.
 
     cotangent (..., T+1, state_size) is dL/ds_t at fixed later states for all t, cotangent_last (..., state_size) that
-    of the last state only; exactly one. Other arguments as in `trajectory`.
-    Returns Gradients(weights {name: array}, for every name given; inputs, like the inputs; state (..., state_size);
-    log_norms (..., T+1), ln ||dL/ds_t|| of the full gradient, -inf for zero, right far beyond the range of float
-    numbers; status (...): DIVERGED where a state, or a gradient, left the range).
+    of the last state only, cotangent_outputs (..., T, outputs) dL/dy_t of the outputs (see `outputs`); exactly one.
+    Other arguments as in `trajectory`. Of a network: cotangents, states and norms are of its cells side by side, each
+    direction in its own order, a lower layer's gradient through the layers above it included.
+    Returns Gradients(weights {name: array}, for every name given and every number of a `Start`; inputs,
+    like the inputs; state (..., state_size); log_norms (..., T+1), ln ||dL/ds_t|| of the full gradient, -inf for zero,
+    right far beyond the range of float numbers; status (...): DIVERGED where a state, or a gradient, left the range).
     Source: Werbos, Proc. IEEE 78 (1990) 1550.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
+    if sum(given is not None for given in (cotangent, cotangent_last, cotangent_outputs)) != 1:
+        raise InputError(
+            "give exactly one of `cotangent` (all states), `cotangent_last` (the last state) and `cotangent_outputs`."
+        )
+    state, start = begun(state, getattr(cell, "state_size", 0))
+    if start is not None:
+        found = gradients(
+            cell, weights, cotangent=cotangent, cotangent_last=cotangent_last, cotangent_outputs=cotangent_outputs,
+            steps=steps, inputs=inputs, lengths=lengths, state=state, device=device, dtype=dtype, threads=threads,
+            progress=progress,
+        )  # fmt: skip
+        return found._replace(weights=found.weights | start.pull(found.state))
+    if isinstance(cell, Network):
+        from .network import network_gradients
+
+        return network_gradients(
+            cell, weights, cotangent=cotangent, cotangent_last=cotangent_last, cotangent_outputs=cotangent_outputs,
+            steps=steps, inputs=inputs, lengths=lengths, state=state,
+            device=device, dtype=dtype, threads=threads, progress=progress,
+        )  # fmt: skip
     device, dtype, threads = check(cell, device, dtype, threads)
-    if (cotangent is None) == (cotangent_last is None):
-        raise InputError("give exactly one of `cotangent` (all states) and `cotangent_last` (the last state).")
 
     def direct(total):
-        if cotangent is None:
+        if cotangent_last is not None:
             array = tailed("cotangent_last", as_array("cotangent_last", cotangent_last), (cell.state_size,))
             return {"direct": (array[..., None, :], 2)}
+        if cotangent_outputs is not None:
+            array = tailed("cotangent_outputs", as_array("cotangent_outputs", cotangent_outputs), (total, cell.units))
+            behind = ((0, 0),) * (array.ndim - 2)
+            return {"direct": (np.pad(array, (*behind, (1, 0), (0, cell.state_size - cell.units))), 2)}
         array = as_array("cotangent", cotangent)
         return {"direct": (tailed("cotangent", array, (total + 1, cell.state_size)), 2)}
 

@@ -4,10 +4,12 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, whole
 from .call import check, over_points
 from .random import point_normals, point_uniforms
+from .start import begun
 from .status import Status
 
 Lyapunov = namedtuple("Lyapunov", "exponents stderr status steps")
@@ -36,20 +38,30 @@ def lyapunov(
     Returns Lyapunov(exponents (..., k) from large to small, stderr (..., k), status (...), steps (...)).
     `transient` steps move state and frame, then `steps` count. k: how many (all). qr_every: steps between
     re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I): exponents
-    of the driven system. state None: 0.1 times standard normal from (seed, first_index + point), as the frame is.
+    of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, first_index +
+    point), as the frame is. Of a network: the union of its cells' conditional spectra, each driven by the layer below.
     stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
     of the two halves. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
-    device, dtype, threads = check(cell, device, dtype, threads)
     transient = whole("transient", transient, 0)
+    first_index, seed = whole("first_index", first_index, 0), whole("seed", seed, 0)
+    state, _ = begun(state, getattr(cell, "state_size", 0))
+    if isinstance(cell, Network):
+        from .network import network_lyapunov
+
+        return network_lyapunov(
+            cell, weights, steps=steps, transient=transient, k=k, qr_every=qr_every, inputs=inputs,
+            lengths=lengths, state=state, seed=seed, first_index=first_index,
+            device=device, dtype=dtype, threads=threads, progress=progress,
+        )  # fmt: skip
+    device, dtype, threads = check(cell, device, dtype, threads)
     size = cell.state_size
     k = size if k is None else whole("k", k, 1)
     if k > size:
         raise InputError(f"`k` is {k}, but {cell!r} has {size} exponents.")
     every = None if qr_every is None else whole("qr_every", qr_every, 1)
-    first_index, seed = whole("first_index", first_index, 0), whole("seed", seed, 0)
     problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state, transient=transient)
     if dtype == "float32" and problem.total >= 2**24:
         raise InputError("float32 counts steps exactly up to 16 777 215 only: use dtype='float64' or fewer steps.")

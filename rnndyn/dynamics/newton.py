@@ -25,25 +25,35 @@ class Step:
         from ..kernels.dual import Dual, jacobian, primal, seed
 
         n, (count, size) = self.cell.units, state.shape
-        weights, bias, _, drive, parameters = self.layout.at
+        _, _, _, drive, parameters = self.layout.at
         values = list(state.reshape(count, -1, n).transpose(1, 0, 2))
         tangents = list(np.broadcast_to(np.eye(size), (count, size, size)).reshape(count, -1, n, size).swapaxes(0, 1))
         for stage in self.bound.stages:
-            first, rows = stage.first * n, len(stage.gates) * n
-            matrix = theta[:, weights + first * n : weights + (first + rows) * n].reshape(count, rows, n)
-            a = np.einsum("mrn,mn->mr", matrix, values[stage.sends]) + theta[:, bias + first : bias + first + rows]
-            da = matrix * tangents[stage.sends] if n == 1 else matrix @ tangents[stage.sends]
-            groups = seed((_blocks(a, n), tuple(values)))
-            nothing = (None,) * (len(stage.gates) + len(values))  # an array beside a dual number must be one too
+            a, da = self._products(stage.plan, theta, values, tangents)
+            groups = seed((a, tuple(values)))
+            nothing = (None,) * (len(a) + len(values))  # an array beside a dual number must be one too
             x, p = (
-                tuple(Dual(v, nothing) for v in _blocks(theta[:, start : start + length], n))
-                for start, length in ((drive + first, rows), (parameters, len(self.cell.parameters) * n))
+                tuple(Dual(theta[:, start + k * n : start + (k + 1) * n], nothing) for k in blocks)
+                for start, blocks in ((drive, stage.plan.drives), (parameters, stage.plan.parameters))
             )
             results = stage.update(x, *groups, p)
-            moved = [*np.split(da, len(stage.gates), axis=1), *tangents]
+            moved = [*da, *tangents]
             tangents = [_combined(row, moved, count, n, size) for row in jacobian(results)]
             values = [np.broadcast_to(v, (count, n)) for v in primal(results)]
         return np.concatenate(values, axis=1), np.concatenate(tangents, axis=1)
+
+    def _products(self, plan, theta, values, tangents):
+        """(a, da) of a stage, one (M, N) and one (M, N, S N) for each gate."""
+        n, (weights, bias, *_), a, da = self.cell.units, self.layout.at, [], []
+        for product in plan.products:
+            v, dv = values[product.sends], tangents[product.sends]
+            for block in range(product.block, product.block + product.count):
+                matrix = theta[:, weights + block * n * n : weights + (block + 1) * n * n].reshape(-1, n, n)
+                matrix = matrix.swapaxes(1, 2) if product.transposed else matrix
+                offset = 0.0 if product.transposed else theta[:, bias + block * n : bias + (block + 1) * n]
+                a.append(np.einsum("mrn,mn->mr", matrix, v) + offset)
+                da.append(matrix * dv if n == 1 else matrix @ dv)
+        return tuple(a), da
 
     def cycle(self, theta, state, period):
         """(s, F(s), .., F^{p-1}(s)) (M, p, S N), F^p(s), DF^p(s): the product of the Jacobians along the orbit."""
@@ -53,11 +63,6 @@ class Step:
             state, partials = self(theta, state)
             product = partials if product is None else partials @ product
         return np.stack(points, axis=1), state, product
-
-
-def _blocks(rows, n):
-    """Columns in blocks of n, one for each gate or parameter."""
-    return tuple(rows[:, k : k + n] for k in range(0, rows.shape[1], n))
 
 
 def _combined(row, moved, count, n, size):

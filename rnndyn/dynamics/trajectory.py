@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..cells.network import Network
 from .batch import Problem
 from .call import check, over_points
+from .start import begun
 
 
 def trajectory(
@@ -22,11 +24,20 @@ def trajectory(
     """s_{t+1} = F(s_t, u_t): the states of every point, array (..., T+1, state_size), first row the initial state.
 
     weights: {name: array (..., *cell.shapes[name])}, PyTorch's names; missing ones are zero. inputs (..., T, I), or
-    (..., 1, I) with `steps` for a constant input; state (..., state_size), zeros if None; lengths (...): states after a
-    sequence's end are NaN. All leading axes broadcast.
+    (..., 1, I) with `steps` for a constant input; state (..., state_size) or a `Start`, zeros if None; lengths (...):
+    states after a sequence's end are NaN. All leading axes broadcast. Of a network: the states of its cells side by
+    side, each direction in its own order.
     Raises InputError for wrong names, shapes and values, and if every point is invalid; the states of single invalid
     points (NaN or infinite weights, inputs, start) are NaN.
     """
+    state, _ = begun(state, getattr(cell, "state_size", 0))
+    if isinstance(cell, Network):
+        from .network import network_trajectory
+
+        return network_trajectory(
+            cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state,
+            device=device, dtype=dtype, threads=threads, progress=progress,
+        )  # fmt: skip
     device, dtype, threads = check(cell, device, dtype, threads)
     problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state)
     return _trajectory(problem, device, dtype, threads, progress, keep=True)

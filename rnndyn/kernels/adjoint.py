@@ -7,22 +7,22 @@ the floating-point numbers. The forward pass keeps the rules' partials, so that 
 in segments (see `target`), each made again from its first state.
 """
 
+from .back import (
+    backward,
+    bias_gradients,
+    input_gradient,
+    input_weight_gradients,
+    recorded,
+    weight_gradients,
+)
 from .elementary import log
 from .helper import helper
 from .known import numbers
 from .lane import absolute, exp2i, exponent, full, maximum, minimum, select, some
 from .memory import give_back, load, own, store
 from .polynomial import pick
-from .rule import stages
-from .step import (
-    backward,
-    bias_gradients,
-    drive,
-    input_gradient,
-    input_weight_gradients,
-    recorded,
-    weight_gradients,
-)
+from .rule import shares, stages
+from .step import drive
 
 BLOCK = 16  # steps kept for one outer product: long enough that sums stay in registers, short enough for the cache
 BOUND = 1e12  # a state beyond this has diverged
@@ -55,21 +55,21 @@ def record(
 
     Beyond its `length` a lane's state stands still. `tally` 1 turns 0 where the state leaves the bound.
     """
-    n, inputs, rows, values, depth, _, size = numbers(sizes)
+    n, inputs, _, values, _, _, size, drives, sent = numbers(sizes)
     at = numbers(at)
-    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 1)
-    last, state = state, own(lane, state, room, 2)
+    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 2)
+    last, state = state, own(lane, state, room, 3)
     end = load(lane, length, 0)
     bounded = load(lane, tally, 1) > 0.0
     for t in range(first, first + steps):
         if t == first or stride > 0:
-            drive(lane, rows, inputs, theta, at, u, t * stride, x)
+            drive(lane, drives, inputs, theta, at, u, t * stride, x)
         over = end <= t
         if some(over):
             for i in range(values):
                 store(lane, before, i, load(lane, state, i))
         place = t - base
-        recorded(lane, stages(cell), n, theta, at, x, a, state, partials, place * size, v, place * depth * n, gx)
+        recorded(lane, stages(cell), n, theta, at, x, a, state, partials, place * size, v, place * sent * n, gx)
         if some(over):
             for i in range(values):
                 store(lane, state, i, select(over, load(lane, before, i), load(lane, state, i)))
@@ -136,15 +136,15 @@ def adjoint(
 ):  # fmt: skip
     """Backward pass over the steps first + steps - 1, ..., first; begin with the last step, call again to go on.
 
-    sizes: (units, inputs, rows, state values, stages, parameters, partials of a step). room: elements of theta, a row
-    and state. `every`: `direct` holds dL/ds_t
-    for all t, else for the last state of each lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0. `gx`
-    None: nobody asks for the gradients of inputs, weight_ih and bias_ih.
+    sizes: (units, inputs, rows, state values, stages, parameters, partials of a step, rows of the drives, fields sent).
+    room: elements of theta, x, a and state. `every`: `direct` holds dL/ds_t for all t, else for the last state of each
+    lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0. `gx` None: nobody asks for the gradients of
+    inputs, weight_ih and bias_ih.
     """
-    n, inputs, rows, values, depth, parameters, size = numbers(sizes)
+    n, inputs, rows, values, depth, parameters, size, drives, sent = numbers(sizes)
     at = numbers(at)
     theta, wanted, gtheta = own(lane, theta, room, 0), gtheta, own(lane, gtheta, room, 0)
-    carried, g = g, own(lane, g, room, 2)
+    carried, g = g, own(lane, g, room, 3)
     e = load(lane, tally, 0)
     end = load(lane, length, 0)
     kept = 0
@@ -160,26 +160,34 @@ def adjoint(
         elif some(begins):
             e = join(lane, values, direct, 0, begins, g, e)
         e = measure(lane, values, t + 1, g, e, log_norms)
-        here = kept * rows
-        backward(lane, stages(cell), 0, n, theta, at, x, a, partials, (t - base) * size, g, ga, gx, gp, here)
+        here, there = kept * rows, kept * drives
+        if gx is not None:  # noqa: SIM102 (Numba takes the branch out where gx is None, but not with `and`)
+            if shares(stages(cell)[0]):
+                for r in range(there, there + drives):
+                    store(lane, gx, r, full(lane, 0.0))
+        backward(lane, stages(cell), n, theta, at, x, a, partials, (t - base) * size, g, ga, gx, gp, here, there)
         if some(e != 0.0):
-            rescale_rows(lane, rows, depth * parameters * n, here, e, ga, gx, gp)
+            one, two = power(lane, e)
+            rescale(lane, ga, here, rows, one, two)
+            rescale(lane, gp, 0, depth * parameters * n, one, two)
+            if gx is not None:
+                rescale(lane, gx, there, drives, one, two)
         for k in range(depth):
             for i in range(parameters * n):
-                there = at[4] + i
-                store(lane, gtheta, there, load(lane, gtheta, there) + load(lane, gp, k * parameters * n + i))
-        if gx is not None:  # noqa: SIM102 (Numba takes the branch out where gx is None, but not with `and`)
+                place = at[4] + i
+                store(lane, gtheta, place, load(lane, gtheta, place) + load(lane, gp, k * parameters * n + i))
+        if gx is not None:  # noqa: SIM102
             if inputs > 0:
-                input_gradient(lane, rows, inputs, theta, at, gx, here, gu, t * stride)
+                input_gradient(lane, drives, inputs, theta, at, gx, there, gu, t * stride)
         kept += 1
         if kept == BLOCK or t == first:
             latest = t + kept - 1
-            weight_gradients(lane, stages(cell), depth, n, kept, rows, at, ga, v, (latest - base) * depth * n, gtheta)
-            bias_gradients(lane, rows, kept, at[1], ga, gtheta)
+            back = sent * n
+            weight_gradients(lane, stages(cell), n, kept, rows, at, ga, v, (latest - base) * back, back, gtheta)
             if gx is not None:
-                bias_gradients(lane, rows, kept, at[3], gx, gtheta)
+                bias_gradients(lane, drives, kept, at[3], gx, 0, drives, gtheta)
                 if inputs > 0:
-                    input_weight_gradients(lane, rows, inputs, kept, at, gx, u, latest * stride, stride, gtheta)
+                    input_weight_gradients(lane, drives, inputs, kept, at, gx, u, latest * stride, stride, gtheta)
             kept = 0
     if first == 0:
         if every:
@@ -194,12 +202,7 @@ def adjoint(
 
 
 @helper
-def rescale_rows(lane, rows, parameters, here, e, ga, gx, gp):
-    """The cotangents of one step in true size, 2^e larger."""
-    one, two = power(lane, e)
-    for r in range(here, here + rows):
-        store(lane, ga, r, load(lane, ga, r) * one * two)
-        if gx is not None:
-            store(lane, gx, r, load(lane, gx, r) * one * two)
-    for i in range(parameters):
-        store(lane, gp, i, load(lane, gp, i) * one * two)
+def rescale(lane, view, start, count, one, two):
+    """Cotangents of one step in true size: times `one` and `two`."""
+    for r in range(start, start + count):
+        store(lane, view, r, load(lane, view, r) * one * two)

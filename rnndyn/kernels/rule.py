@@ -1,18 +1,7 @@
-"""From a cell's rules to what kernels run: the language checked, a digest of all that is reached, bound copies.
+"""From a cell's rules to what kernels run: each stage's rule and plan, known by type when a kernel is compiled."""
 
-One walk over a rule's code, globals, closure and nested functions does three things. It refuses what is outside the
-language (design: assignments, arithmetic, integer powers, `math.*`, min, max, abs, `where`, helpers in the same
-language). It yields a digest of everything the rule reaches, so that no edit of a rule, a helper or a constant ever
-meets old machine code. And it makes copies of the functions with their names frozen, one for Numba and one for plain
-Python, in which `math.tanh` and its like also take dual numbers.
-"""
-
-import builtins
-import dis
 import hashlib
-import math
 import numbers
-import types as pytypes
 import weakref
 
 import numpy as np
@@ -21,221 +10,44 @@ from numba.core.imputils import lower_constant
 from numba.core.pythonapi import NativeValue
 from numba.extending import models, register_model, typeof_impl, unbox
 
-from ..cells import language
-from ..errors import InputError
 from .helper import helper, helper_overload
+from .plan import plans
 from .primitive import primitive
 from .twin import MEANINGS
-
-BUILTINS = ("min", "max", "abs")
-LANGUAGE = {getattr(language, name) for name in language.__all__}
-ADVICE = (
-    "a rule holds assignments, arithmetic, integer powers, math.* functions, min, max, abs, rd.where(condition, a, b)"
-    " and calls of functions in the same language"
-)
-# Opcodes outside the language, by the beginning of their names (they vary between versions of Python).
-REFUSED = {
-    "POP_JUMP": "`if`, `and`, `or` and chained comparisons decide for all lanes at once: use rd.where(condition, a, b)",
-    "JUMP_IF": "`and`, `or` and chained comparisons decide for all lanes at once: use rd.where(condition, a, b)",
-    "JUMP_BACKWARD": "loops",
-    "FOR_ITER": "loops",
-    "GET_ITER": "loops",
-    "RAISE": "`raise`",
-    "IMPORT": "`import` (import at the top of the file)",
-    "STORE_GLOBAL": "`global`",
-    "STORE_ATTR": "assignment to an attribute",
-    "STORE_SUBSCR": "assignment to an element",
-    "DELETE": "`del`",
-    "MAKE_FUNCTION": "functions within functions",
-    "YIELD": "`yield`",
-    "RETURN_GENERATOR": "generators",
-    "BUILD_LIST": "lists",
-    "BUILD_MAP": "dictionaries",
-    "BUILD_SET": "sets",
-    "FORMAT": "text",
-    "SETUP": "`try` and `with`",
-    "BEFORE_WITH": "`with`",
-    "CONTAINS_OP": "`in`",
-    "IS_OP": "`is`",
-    "UNARY_NOT": "`not` decides for all lanes at once: use rd.where(condition, b, a)",
-}
-OPERATORS = ("+", "-", "*", "/", "**", "&", "|")  # of BINARY_OP, in place or not
-
-
-def _refuse(function, what):
-    code = function.__code__
-    raise InputError(
-        f"function '{function.__qualname__}' in {code.co_filename}, line {code.co_firstlineno}: {what}; {ADVICE}."
-    )
-
-
-def _check_code(function):
-    previous = None
-    for instruction in dis.get_instructions(function):
-        if instruction.opname == "BINARY_OP":
-            operator = instruction.argrepr.rstrip("=")
-            if operator not in OPERATORS and operator != "[]":
-                _refuse(function, f"not in the language of a rule: the operator `{operator}`")
-            if operator == "**" and not isinstance(getattr(previous, "argval", None), int):
-                _refuse(function, "not in the language of a rule: a power that is not a whole number written out")
-        previous = instruction
-        for beginning, what in REFUSED.items():
-            if instruction.opname.startswith(beginning):
-                _refuse(function, f"not in the language of a rule: {what}")
-
-
-def _names(function):
-    """{name: value} of everything the function reads from outside: globals and closure."""
-    names = {}
-    for instruction in dis.get_instructions(function):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            name = instruction.argval
-            if name in function.__globals__:
-                names[name] = function.__globals__[name]
-            elif hasattr(builtins, name):
-                names[name] = getattr(builtins, name)
-            else:
-                _refuse(function, f"the name '{name}' is not defined")
-    if function.__closure__:
-        names |= {n: c.cell_contents for n, c in zip(function.__code__.co_freevars, function.__closure__, strict=True)}
-    return names
-
-
-def _modules(function, names):
-    """Refuse attributes of `math` that it lacks and attributes of any other object."""
-    for instruction in dis.get_instructions(function):
-        if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            attribute = instruction.argval
-            if not hasattr(math, attribute) and attribute not in language.__all__:
-                _refuse(function, f"'.{attribute}' is neither a function of `math` nor of the language")
-
-
-def _is_language_module(value):
-    """rnndyn itself (`rd.where`) and its cells' language."""
-    return isinstance(value, pytypes.ModuleType) and value.__name__ in ("rnndyn", language.__name__)
-
-
-def _is_number(value):
-    return isinstance(value, numbers.Real) or (isinstance(value, tuple) and all(map(_is_number, value)))
-
-
-def _constants(code):
-    """Text of a code object's constants; never the repr of a code object, which holds an address."""
-    return [_constants(c) if isinstance(c, pytypes.CodeType) else repr(c) for c in code.co_consts]
-
-
-class Walk:
-    """All that a rule reaches: `lines` for the digest, `copy(function, meanings)` to bind it."""
-
-    def __init__(self, rule):
-        self.rule = rule
-        self.functions = {}  # plain helper -> its names
-        self.lines = []
-        self._visit(rule)
-        self.digest = hashlib.sha256("\n".join(self.lines).encode()).hexdigest()
-
-    def _visit(self, function):
-        if not isinstance(function, pytypes.FunctionType):
-            raise InputError(f"a cell's rule must be a plain Python function, not {function!r}")
-        if function in self.functions:
-            self.lines.append(f"again {list(self.functions).index(function)}")
-            return
-        _check_code(function)
-        names = self.functions[function] = _names(function)
-        _modules(function, names)
-        code = function.__code__
-        self.lines += [
-            code.co_code.hex(),
-            repr((_constants(code), code.co_names, code.co_varnames, code.co_freevars, function.__defaults__)),
-        ]
-        for name, value in sorted(names.items()):
-            self._visit_name(function, name, value)
-
-    def _visit_name(self, function, name, value):
-        if value is math or _is_language_module(value):
-            self.lines.append(f"{name} = module {value.__name__}")
-        elif value in LANGUAGE if callable(value) else False:
-            self.lines.append(f"{name} = language {value.__name__}")
-        elif name in BUILTINS and value is getattr(builtins, name):
-            self.lines.append(f"{name} = builtin")
-        elif callable(value) and getattr(math, getattr(value, "__name__", ""), None) is value:
-            self.lines.append(f"{name} = math.{value.__name__}")
-        elif isinstance(value, pytypes.FunctionType):
-            self.lines.append(f"{name} = function")
-            self._visit(value)
-        elif _is_number(value):
-            self.lines.append(f"{name} = {type(value).__name__} {value!r}")
-        else:
-            _refuse(function, f"'{name}' ({type(value).__name__}) is not in the language of a rule")
-
-    def copy(self, meanings=None):
-        """The rule with copies of its helpers, names frozen; `meanings` maps functions and modules to replacements."""
-        return self._copy(self.rule, meanings or {}, {})
-
-    def _copy(self, function, meanings, done):
-        if function in done:
-            return done[function]
-        code = function.__code__
-        scope = {"__builtins__": builtins.__dict__, "__name__": function.__module__}
-        closure = tuple(pytypes.CellType() for _ in code.co_freevars)
-        copy = pytypes.FunctionType(code, scope, function.__name__, function.__defaults__, closure)
-        done[function] = copy
-        for name, value in self.functions[function].items():
-            if isinstance(value, pytypes.FunctionType) and value in self.functions:
-                scope[name] = self._copy(value, meanings, done)
-            elif _is_language_module(value):
-                scope[name] = meanings.get(language, language)
-            else:
-                scope[name] = meanings.get(value, value) if callable(value) or value is math else value
-        for name, cell in zip(code.co_freevars, closure, strict=True):
-            cell.cell_contents = scope.pop(name)
-        return copy
-
-
-# --- what kernels see of a cell ---------------------------------------------------------------------------------------
+from .walk import Walk, refuse
 
 
 class BoundStage:
-    """A stage as kernels use it: index tuples and the rule in plain Python."""
+    """A stage as kernels use it: its plan and the rule in plain Python."""
 
-    def __init__(self, cell, index):
-        stage = cell.stages[index]
-        entering = cell.fields if index == 0 else cell.stages[index - 1].leaves
-        first = sum(len(earlier.gates) for earlier in cell.stages[:index])
+    def __init__(self, stage, plan):
         self.walk = Walk(stage.update)
-        self.gates = tuple(range(len(stage.gates)))
-        self.enters = tuple(range(len(entering)))
-        self.leaves = tuple(range(len(stage.leaves)))
-        self.parameters = tuple(range(len(cell.parameters)))
-        self.sends = entering.index(stage.sends)
-        self.first = first
+        self.plan = plan
         self.update = self.walk.copy(MEANINGS)
-        self._probe(len(cell.parameters))
-        self.plan = repr((self.gates, self.enters, self.leaves, self.parameters, self.sends, self.first))
-        self.digest = hashlib.sha256((self.walk.digest + self.plan).encode()).hexdigest()
+        self._probe()
+        self.digest = hashlib.sha256((self.walk.digest + repr(plan)).encode()).hexdigest()
 
-    def _probe(self, parameters):
+    def _probe(self):
         """Run the rule once on numbers: what it cannot do, it shall say now and not from within the compiler."""
-        rule = self.walk.rule
-        x = a = (np.float64(0.5),) * len(self.gates)
-        s, p = (np.float64(0.5),) * len(self.enters), (np.float64(0.5),) * parameters
+        rule, plan = self.walk.rule, self.plan
+        values = ((np.float64(0.5),) * len(names) for names in (plan.drives, plan.gates, plan.enters, plan.parameters))
         try:
             with np.errstate(all="ignore"):
-                found = self.update(x, a, s, p)
+                found = self.update(*values)
         except Exception as error:
-            _refuse(rule, f"it fails on numbers ({type(error).__name__}: {error})")
-        if not isinstance(found, tuple) or len(found) != len(self.leaves):
+            refuse(rule, f"it fails on numbers ({type(error).__name__}: {error})")
+        if not isinstance(found, tuple) or len(found) != len(plan.leaves):
             what = f"{len(found)} values" if isinstance(found, tuple) else f"a {type(found).__name__}"
-            _refuse(rule, f"it must return a tuple of {len(self.leaves)} (one number a field), not {what}")
+            refuse(rule, f"it must return a tuple of {len(plan.leaves)} (one number a field), not {what}")
         if not all(isinstance(number, numbers.Real) and not isinstance(number, (bool, np.bool_)) for number in found):
-            _refuse(rule, "it must return numbers")
+            refuse(rule, "it must return numbers")
 
 
 class BoundCell:
     """A cell as kernels use it. `digest` names its Numba type: whatever its rules reach is in it."""
 
     def __init__(self, cell):
-        self.stages = tuple(BoundStage(cell, k) for k in range(len(cell.stages)))
+        self.stages = tuple(map(BoundStage, cell.stages, plans(cell)))
         self.digest = hashlib.sha256("".join(stage.digest for stage in self.stages).encode()).hexdigest()
         self.name = cell.name
 
@@ -322,40 +134,106 @@ def _indices(attribute):
     def result(stage):
         if not isinstance(stage, StageType):
             return None
-        length = len(getattr(_STAGES[stage.digest], attribute))
+        length = len(getattr(_STAGES[stage.digest].plan, attribute))
         return types.UniTuple(types.intp, length) if length else types.Tuple([])
 
     def code(emit, kinds, values):
-        found = getattr(_STAGES[kinds[0].digest], attribute)
+        found = getattr(_STAGES[kinds[0].digest].plan, attribute)
         return emit.tuple(result(*kinds), [emit.context.get_constant(types.intp, i) for i in found])
 
     def function(stage):
-        return getattr(stage, attribute)
+        return getattr(stage.plan, attribute)
 
     return primitive(result, code)(function)
 
 
 gates = _indices("gates")
+drives = _indices("drives")
 enters = _indices("enters")
 leaves = _indices("leaves")
 parameters = _indices("parameters")
+sent = _indices("sent")
+ranks = _indices("ranks")
 
 
 def _number(attribute):
+    """A primitive that gives a number of a stage as a constant."""
+
     def result(stage):
         return types.intp if isinstance(stage, StageType) else None
 
     def code(emit, kinds, values):
-        return emit.context.get_constant(types.intp, getattr(_STAGES[kinds[0].digest], attribute))
+        return emit.context.get_constant(types.intp, getattr(_STAGES[kinds[0].digest].plan, attribute))
 
     def function(stage):
-        return getattr(stage, attribute)
+        return getattr(stage.plan, attribute)
 
     return primitive(result, code)(function)
 
 
-sends = _number("sends")
+index = _number("index")
 first = _number("first")
+vectors = _number("vectors")
+entries = _number("entries")
+shares = _number("shares")
+
+
+class ProductType(types.Type):
+    """The type of a `Product`: all of it is known when a kernel is compiled."""
+
+    def __init__(self, product):
+        self.product = product
+        super().__init__(name=f"{product}")
+
+
+register_model(ProductType)(models.OpaqueModel)
+
+
+def _products_result(stage):
+    if not isinstance(stage, StageType):
+        return None
+    return types.Tuple([ProductType(product) for product in _STAGES[stage.digest].plan.products])
+
+
+@primitive(
+    _products_result,
+    lambda emit, kinds, values: emit.tuple(
+        _products_result(*kinds), [emit.context.get_dummy_value()] * len(_products_result(*kinds))
+    ),
+)
+def products(stage):
+    """The products of a stage."""
+    return stage.plan.products
+
+
+def _places(product):
+    return product.place, product.block, product.count, product.sends, product.vector
+
+
+@primitive(
+    lambda product: types.UniTuple(types.intp, 5) if isinstance(product, ProductType) else None,
+    lambda emit, kinds, values: emit.tuple(
+        types.UniTuple(types.intp, 5),
+        [emit.context.get_constant(types.intp, number) for number in _places(kinds[0].product)],
+    ),
+)
+def places(product):
+    """(place, block, count, sends, vector) of a product."""
+    return _places(product)
+
+
+def by_direction(straight, transposed):
+    """The function `(lane, product, *rest)` that does one thing for a product and another for a transposed one."""
+
+    def chosen(lane, product, *rest):
+        return (transposed if product.transposed else straight)(lane, product, *rest)
+
+    @helper_overload(chosen)
+    def _chosen(lane, product, *rest):
+        function = transposed if product.product.transposed else straight
+        return lambda lane, product, *rest: function(lane, product, *rest)
+
+    return chosen
 
 
 def update(stage, x, a, s, p):

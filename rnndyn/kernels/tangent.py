@@ -37,7 +37,7 @@ def lyapunov(
 
     sizes: (units, inputs, rows, state values, columns, rows of the frame's columns). The frame is orthogonalised at
     time 0, and whenever a lane is due at the time before a step; after the last step once more. `room`: elements of
-    theta, a row, da, partials, state, frame, a column and tally. `adapt`: the interval follows the frame's
+    theta, x, a, da, partials, state, frame, a column and tally. `adapt`: the interval follows the frame's
     conditioning, per lane, in powers of two up to `LONGEST`; else it stays. `batch`: (steps in a batch if all lanes
     have the same, else 0; steps of the transient).
 
@@ -46,14 +46,14 @@ def lyapunov(
     """
     n, inputs, rows, values, columns, pitch = numbers(sizes)
     at = numbers(at)
-    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 1)
-    da, partials = own(lane, da, room, 2), own(lane, partials, room, 3)
-    before, shifts = own(lane, before, room, 6), own(lane, shifts, room, 6)
-    states, state = state, own(lane, state, room, 4)
-    frames, frame = frame, own(lane, frame, room, 5)
-    all_squares, squares = squares, own(lane, squares, room, 6)
-    all_powers, powers = powers, own(lane, powers, room, 6)
-    tallies, tally = tally, own(lane, tally, room, 7)
+    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 2)
+    da, partials = own(lane, da, room, 3), own(lane, partials, room, 4)
+    before, shifts = own(lane, before, room, 7), own(lane, shifts, room, 7)
+    states, state = state, own(lane, state, room, 5)
+    frames, frame = frame, own(lane, frame, room, 6)
+    all_squares, squares = squares, own(lane, squares, room, 7)
+    all_powers, powers = powers, own(lane, powers, room, 7)
+    tallies, tally = tally, own(lane, tally, room, 8)
     alive = load(lane, tally, ALIVE) > 0.0
     last, upcoming = load(lane, tally, LAST), load(lane, tally, NEXT)
     stop = first + steps

@@ -112,9 +112,9 @@ def trajectories(run, theta, state, inputs, steps, keep, meter):
     full = run.zeros(len(packed), layout.width)
     full[:, : values * run.width] = run.pack(state)
     record_ = run.zeros(len(packed), steps * values if keep else 0)
-    x, a = run.scratch(layout.rows), run.scratch(layout.rows)
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values)
-    room = run.room(packed, x, full)
+    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values)
+    room = run.room(packed, x, a, full)
     for part in run.pace.slices(len(packed), steps):
         run.call(
             cpu.orbits, meter, count, part, sizes, at, room, part[2], part[3], stride, keep, packed, u, x, a, full,
@@ -162,12 +162,12 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     spans = np.maximum(-(-(lengths - transient) // BATCHES), SHORTEST)
     tally = run.pack(_tally(lengths, spans, transient, every))
     batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
-    x, a = run.scratch(layout.rows), run.scratch(layout.rows)
+    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
     before, shifts = run.scratch(columns), run.scratch(columns)
     spare = run.pack(np.broadcast_to(_columns(spare[None], layout.width), (w, layout.width * columns)))[0]
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, columns, layout.width)
-    room = run.room(packed, x, da, partials, full, frames, squares, tally)
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)
+    room = run.room(packed, x, a, da, partials, full, frames, squares, tally)
     for part in run.pace.slices(tiles, steps):
         run.call(
             cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps, stride, int(every is None),
@@ -234,14 +234,14 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
     tally[:, run.width :] = 1
     every = direct.shape[1] > 1
     direct = run.pack(direct.reshape(count, -1))
-    x, a, before = run.scratch(layout.rows), run.scratch(layout.rows), run.scratch(values)
+    x, a, before = run.scratch(layout.drives), run.scratch(layout.rows), run.scratch(values)
     ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
-    gx = run.scratch(BLOCK * layout.rows) if wanted or run.device == "cuda" else None
-    size = kept(cell)
-    segment = min(steps, max(BLOCK, SEGMENT_BYTES // (8 * run.width * (size + depth * cell.units))))
-    partials, v = run.scratch(segment * size), run.scratch(segment * depth * cell.units)
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, depth, parameters, size)
-    room = run.room(packed, x, full)
+    gx = run.scratch(BLOCK * layout.drives) if wanted or run.device == "cuda" else None
+    size, sent = kept(cell), layout.sent
+    segment = min(steps, max(BLOCK, SEGMENT_BYTES // (8 * run.width * (size + sent * cell.units))))
+    partials, v = run.scratch(segment * size), run.scratch(segment * sent * cell.units)
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, depth, parameters, size, layout.drives, sent)
+    room = run.room(packed, x, a, full)
 
     def forward(tile, base, first, number, meter_):
         part = tile, tile + 1, first, number
