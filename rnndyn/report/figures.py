@@ -8,7 +8,7 @@ import numpy as np
 
 from rnndyn.report import maps, style
 from rnndyn.report.regimes import period_classes, regime_classes
-from rnndyn.sweep.checks import figure_axes
+from rnndyn.sweep.figure import Drawing, complete_for
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,7 +43,8 @@ def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
     """Draw the figures that the study names, or one for each quantity; the first one answers the question."""
     import matplotlib
 
-    wanted = list(study.figure) or _default_figures(dataset)
+    entries = list(study.figure) or _default_figures(dataset)
+    wanted = [complete_for(dataset, entry, study.axes) for entry in entries]
     with matplotlib.rc_context(style.RC):
         drawn: list[Drawn] = []
         for number, figure in enumerate(wanted):
@@ -72,9 +73,10 @@ def _default_figures(dataset: "xr.Dataset") -> "list[Figure]":
     return [Figure(variable=name) for name in ("exponents", "log_norms", "attractors") if name in dataset]
 
 
-def _draw(dataset: "xr.Dataset", study: "Study", wanted: "Figure", name: str) -> Drawn:
+def _draw(dataset: "xr.Dataset", study: "Study", wanted: Drawing, name: str) -> Drawn:
     names = list(study.axes)
-    x, y = figure_axes(wanted, names)
+    x, y = wanted.x, wanted.y
+    assert x is not None
     cut = {other: len(dataset[other]) // 2 for other in names if other not in (x, y)}
     part = dataset.isel(cut).isel(exponent=0, lag=0, missing_dims="ignore").transpose(x, *([y] if y else []))
     title, label = _words(dataset, wanted.variable)
@@ -114,7 +116,7 @@ def _words(dataset: "xr.Dataset", variable: str) -> tuple[str, str]:
     return "Where it ends up", "number of attractors"
 
 
-def _map(ax: "Axes", bar: "Axes | None", part: "xr.Dataset", wanted: "Figure", label: str) -> list[Any]:
+def _map(ax: "Axes", bar: "Axes | None", part: "xr.Dataset", wanted: Drawing, label: str) -> list[Any]:
     data = part[wanted.variable]
     if wanted.variable in CLASSES:
         return maps.class_map(ax, data, CLASSES[wanted.variable](part))
@@ -137,7 +139,7 @@ def _line(ax: "Axes", part: "xr.Dataset", variable: str, x: str, label: str) -> 
     return []
 
 
-def _caption(dataset: "xr.Dataset", wanted: "Figure", x: str, y: str | None, handles: list[Any]) -> str:
+def _caption(dataset: "xr.Dataset", wanted: Drawing, x: str, y: str | None, handles: list[Any]) -> str:
     attrs = dataset[wanted.variable].attrs
     sentence = {
         "exponents": "Below zero (pale) nearby states meet and the network settles; above zero (dark red) they part "

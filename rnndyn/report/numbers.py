@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rnndyn.report.boundaries import boundary_distances
 from rnndyn.report.maps import even, share
 from rnndyn.report.regimes import regime_classes
-from rnndyn.sweep.checks import figure_axes
 from rnndyn.sweep.curves import CURVES
+from rnndyn.sweep.figure import complete_for
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -122,11 +122,12 @@ def _gradient_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
 def _theory_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     """Return, for each theory curve of the study, how far the measured border lies from it."""
     numbers, seen = [], set()
-    for figure in study.figure:
-        x, y = figure_axes(figure, list(study.axes))
+    for entry in study.figure:
+        figure = complete_for(dataset, entry, study.axes)
+        x, y = figure.x, figure.y
         for name in figure.theory:
             curve = CURVES[name]
-            if name in seen or y is None or curve.jumps not in dataset or len(study.axes) != 2:
+            if name in seen or x is None or y is None or curve.jumps not in dataset or len(study.axes) != 2:
                 continue
             seen.add(name)
             data = dataset[curve.jumps].transpose(x, y)

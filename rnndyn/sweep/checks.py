@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.curves import CURVES
+from rnndyn.sweep.figure import complete
+from rnndyn.sweep.measures import measurements
 from rnndyn.sweep.weights import check_weights
 
 if TYPE_CHECKING:
@@ -12,13 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_study", "make_cell"]
 
-VARIABLES = {
-    "lyapunov": ("exponents", "exponents_stderr", "status", "steps"),
-    "gradient": ("log_norms", "gradient_status"),
-    "attractors": ("attractors", "period", "attractors_status"),
-}
-MAPPABLE = ("exponents", "exponents_stderr", "log_norms", "attractors", "period")
-RESERVED = {"exponent", "lag", *(name for names in VARIABLES.values() for name in names)}
+RESERVED = {"exponent", "lag", "step", "component", "steps"}
 
 
 def make_cell(table: "Cell") -> Any:
@@ -54,33 +50,23 @@ def check_study(study: "Study") -> None:
     if lyapunov is not None and lyapunov.k is not None and lyapunov.k > cell.state_size:
         size = f"{cell.state_size} exponent" + "s" * (cell.state_size > 1)
         raise InputError(f"[measure.lyapunov] k = {lyapunov.k}: this cell has {size}")
-    _check_figures(study)
+    _check_figures(study, cell)
 
 
-def _check_figures(study: "Study") -> None:
-    measured = [name for key, names in VARIABLES.items() if getattr(study.measure, key) for name in names]
-    mappable = [name for name in measured if name in MAPPABLE]
-    names = list(study.axes)
-    for figure in study.figure:
+def _check_figures(study: "Study", cell: Any) -> None:
+    variables = [variable for measurement in measurements(study, cell) for variable in measurement.variables]
+    names = tuple(study.axes)
+    coords = {name: axis.values for name, axis in study.axes.items()}
+    dims = {variable.name: (*names, *variable.dims) for variable in variables}
+    for variable in variables:
+        if variable.name in names:
+            raise InputError(f"[axes] {variable.name}: the results use this name themselves; choose another")
+        coords.update(variable.dims)
+    for entry in study.figure:
+        figure = complete(entry, dims, coords, names)
         where = f"[[figure]] variable = {figure.variable!r}"
-        if figure.variable not in mappable:
-            raise InputError(f"{where}: not a map of what this study measures; {suggestion(figure.variable, mappable)}")
-        for key in ("x", "y"):
-            axis = getattr(figure, key)
-            if axis is not None and axis not in names:
-                raise InputError(f"{where}: {key} = {axis!r} is no axis; {suggestion(axis, names)}")
-        x, y = figure_axes(figure, names)
-        if y is not None and x == y:
-            raise InputError(f"{where}: x and y are both {x!r}; a map needs two axes")
         for curve in figure.theory:
             if curve not in CURVES:
                 raise InputError(f"{where}: no theory curve {curve!r}; {suggestion(curve, CURVES)}")
-            if not CURVES[curve].applies(study, x, y):
+            if not CURVES[curve].applies(study, figure.x, figure.y):
                 raise InputError(f"{where}: theory {curve!r} does not apply here: it is for {CURVES[curve].domain}")
-
-
-def figure_axes(figure: Any, names: list[str]) -> tuple[str, str | None]:
-    """Return the axes (x, y) of a figure: those it names, else the first ones left; y is None for a single axis."""
-    x = figure.x or next(name for name in names if name != figure.y or len(names) == 1)
-    y = figure.y or next((name for name in names if name != x), None)
-    return x, y

@@ -24,10 +24,10 @@ class Curve:
     label: str
     jumps: str
     domain: str
-    applies: Callable[["Study", str, str | None], bool]
+    applies: Callable[["Study", str | None, str | None], bool]
 
 
-def _is_tanh_unit(study: "Study", x: str, y: str | None) -> bool:
+def _is_tanh_unit(study: "Study", x: str | None, y: str | None) -> bool:
     """Whether the study is of `h <- tanh(x h + y)`, with nothing else."""
     cell, weights = study.cell, dict(study.weights)
     biases = [name for name in ("bias_hh", "bias_ih") if name in weights]

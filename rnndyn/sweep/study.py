@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
@@ -25,19 +23,11 @@ from pydantic import (
 from pydantic import model_validator as validator
 
 from rnndyn.errors import InputError, nearest
+from rnndyn.sweep.figure import Figure
+from rnndyn.sweep.part import Listed, Natural, Part, Whole
 from rnndyn.sweep.sentences import sentences
 
 __all__ = ["Axis", "Figure", "Normal", "Run", "Study", "read_study"]
-
-Whole = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
-
-
-class Part(BaseModel):
-    """A table of the study file: frozen, no unknown keys, no silent conversion between types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Cell(Part):
@@ -148,15 +138,6 @@ class Measure(Part):
         return self
 
 
-class Figure(Part):
-    """`[[figure]]`: a map of `variable` over the axes `x` and `y` with named theory curves over it."""
-
-    variable: str
-    x: str | None = None
-    y: str | None = None
-    theory: Annotated[tuple[str, ...], Listed] = ()
-
-
 class Study(Part):
     """A checked study. `name` and `text` tell where it came from; they are no part of what is computed."""
 
@@ -165,7 +146,7 @@ class Study(Part):
     claim: Annotated[int, Field(ge=1, le=9)] | None = None
     cell: Cell
     axes: Annotated[dict[str, Axis], Field(min_length=1)]
-    weights: dict[str, Any] = {}
+    weights: dict[str, Any] = Field(default={})
     run: Run
     measure: Measure
     figure: Annotated[tuple[Figure, ...], Listed] = ()
