@@ -81,7 +81,13 @@ def orbit(canvas: "Canvas", data: "xr.DataArray") -> None:
     at = np.broadcast_to(data[x].values.astype(float)[:, None], data.shape)
     crowd = data.size / max(len(data[x]), 1)
     (line,) = canvas.ax.plot(at.ravel(), data.values.astype(float).ravel(), linestyle="none", rasterized=True)
-    line.set(marker="o", markersize=1.6, markeredgewidth=0, color=style.SERIES[0][0], alpha=float(np.clip(40 / crowd, 0.15, 1)))
+    line.set(
+        marker="o",
+        markersize=1.6,
+        markeredgewidth=0,
+        color=style.SERIES[0][0],
+        alpha=float(np.clip(40 / crowd, 0.15, 1)),
+    )
     canvas.ax.set_xlabel(words.axis(data[x]))
     canvas.ax.set_ylabel(words.scale(data))
     canvas.ax.margins(x=0.0)
@@ -95,7 +101,9 @@ def trajectory(canvas: "Canvas", data: "xr.DataArray", plane: bool) -> None:
     first, second = data.values
     names = [words.member(data, str(data.dims[0]), index) for index in (0, 1)]
     canvas.ax.plot(first, second, color=style.SERIES[0][0], linewidth=0.8, marker="o", markersize=2.5, alpha=0.8)
-    (start,) = canvas.ax.plot(first[:1], second[:1], linestyle="none", marker="s", markersize=8, color=style.SERIES[1][0])
+    (start,) = canvas.ax.plot(
+        first[:1], second[:1], linestyle="none", marker="s", markersize=8, color=style.SERIES[1][0]
+    )
     start.set_label("start")
     canvas.handles.append(start)
     canvas.ax.set_xlabel(names[0])

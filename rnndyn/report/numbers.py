@@ -54,7 +54,7 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     if "log_norms" in dataset:
         numbers += _gradient_numbers(dataset, study)
     if "attractors" in dataset:
-        classes = regime_classes(dataset)
+        classes = regime_classes(dataset["attractors"], dataset["period"])
         rows = zip(classes.names, classes.counts(), strict=True)
         numbers += [
             Number(name.capitalize(), share(found, study.points), _points(found), "regime") for name, found in rows

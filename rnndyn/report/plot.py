@@ -5,8 +5,8 @@
     rd.plot.map(ds.exponents, status=ds.status, theory=["tanh_fold", "tanh_flip"])
 
 Every function takes labelled arrays (of `rd.sweep`, or made with plain xarray: labels and units come from `attrs`),
-draws on the matplotlib axes `ax` (None: a new figure) and returns the axes. Dimensions of length 1 do not count; one too
-many is an InputError that says how to choose.
+draws on the matplotlib axes `ax` (None: a new figure) and returns the axes. Dimensions of length 1 do not count; one
+too many is an InputError that says how to choose.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,8 @@ from rnndyn.sweep.curves import CURVES
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
+
+    from rnndyn.report.style import Canvas
 
 __all__ = ["curve", "map", "orbit", "profile", "trajectory"]
 
@@ -37,7 +39,7 @@ def map(
     theory: Sequence[str] = (),
     centred: bool | None = None,
     title: str | None = None,
-    ax: "Axes | None" = None,
+    ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
     """Draw a map of `data` (x, y): colours centred at zero, shades of a size, or named regions of whole numbers.
 
@@ -75,7 +77,7 @@ def curve(
     status: "xr.DataArray | None" = None,
     theory: "Mapping[str, Callable[[Any], Any] | Any] | None" = None,
     title: str | None = None,
-    ax: "Axes | None" = None,
+    ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
     """Draw `data` over one dimension, with bands of +- `error`; a second dimension becomes several lines.
 
@@ -100,7 +102,7 @@ def profile(
     *,
     exponent: "xr.DataArray | float | None" = None,
     title: str | None = None,
-    ax: "Axes | None" = None,
+    ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
     """Draw log gradient norms over the dimension `lag` (steps back from the loss); a second becomes several lines.
 
@@ -130,7 +132,7 @@ def orbit(
     x: str | None = None,
     skip: int | None = None,
     title: str | None = None,
-    ax: "Axes | None" = None,
+    ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
     """Draw an orbit (bifurcation) diagram: above each value of `x`, the states `data` (x, step) visited.
 
@@ -149,7 +151,7 @@ def orbit(
 
 
 def trajectory(
-    data: "xr.DataArray", *, plane: bool = False, title: str | None = None, ax: "Axes | None" = None
+    data: "xr.DataArray", *, plane: bool = False, title: str | None = None, ax: "Axes | Canvas | None" = None
 ) -> "Axes":
     """Draw states `data` (step) or (step, component) over time; `plane`: two components against each other."""
     data = _array(data, "data")

@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["HATCHES", "REGIMES", "SERIES", "THEORY", "Canvas", "growth_colours", "new_canvas", "on", "rc", "size_colours"]
+__all__ = [
+    "HATCHES",
+    "REGIMES",
+    "SERIES",
+    "THEORY",
+    "Canvas",
+    "growth_colours",
+    "new_canvas",
+    "on",
+    "rc",
+    "size_colours",
+]
 
 INK, SOFT = "#2b3038", "#8c8f93"
 RC: dict[Any, Any] = {
@@ -107,7 +118,7 @@ def rc(dark: bool = False) -> dict[Any, Any]:
 # Inches. The places are fixed: laying out each figure anew took as long as drawing it.
 WIDTH, LEFT, RIGHT, TOP, BOTTOM, ROW = 8.0, 0.95, 0.25, 0.5, 0.72, 0.265
 AXES_HEIGHT, BAR, BAR_GAP, BAR_LABELS = 4.35, 0.17, 0.15, 0.85
-LEGEND = {"loc": "upper left", "handlelength": 2.6, "columnspacing": 1.2, "borderpad": 0, "borderaxespad": 0}
+LEGEND: dict[str, Any] = {"loc": "upper left", "handlelength": 2.6, "columnspacing": 1.2, "borderpad": 0}
 
 
 @dataclass
@@ -144,13 +155,27 @@ class Canvas:
             self.bar.set_position((left, below / height, BAR / WIDTH, AXES_HEIGHT / height))
         if self.handles:
             place = (LEFT / WIDTH, (below - BOTTOM) / height)
-            self.figure.legend(handles=self.handles, bbox_to_anchor=place, ncols=columns, **LEGEND)
+            self.figure.legend(handles=self.handles, bbox_to_anchor=place, ncols=columns, borderaxespad=0, **LEGEND)
+
+    def shrink(self) -> None:
+        """Make a figure that is all ours a small one: the picture and the names of its axes, nothing else."""
+        from matplotlib.ticker import MaxNLocator
+
+        if self.bar is not None:
+            self.bar.remove()
+        self.ax.set_title("")
+        self.figure.set_size_inches(3.6, 2.4)
+        self.ax.set_position((0.17, 0.2, 0.8, 0.76))
+        for axis in (self.ax.xaxis, self.ax.yaxis):
+            axis.set_major_locator(MaxNLocator(3))
+            axis.label.set_fontsize(11)
+            axis.set_tick_params(labelsize=10)
 
     def legend_below(self) -> None:
         """Put the legend below axes that somebody else has placed."""
         if self.handles:
             columns, _ = legend_shape([str(handle.get_label()) for handle in self.handles])
-            self.ax.legend(handles=self.handles, bbox_to_anchor=(0.0, -0.17), ncols=columns, **LEGEND)
+            self.ax.legend(handles=self.handles, bbox_to_anchor=(0.0, -0.17), ncols=columns, borderaxespad=0, **LEGEND)
 
 
 def new_canvas(figure: "Figure") -> Canvas:
@@ -159,10 +184,13 @@ def new_canvas(figure: "Figure") -> Canvas:
 
 
 @contextlib.contextmanager
-def on(ax: "Axes | None") -> Iterator[Canvas]:
-    """Yield a canvas on `ax`; None makes a new pyplot figure with our size and places."""
+def on(ax: "Axes | Canvas | None") -> Iterator[Canvas]:
+    """Yield a canvas on `ax`; None makes a new pyplot figure with our size and places. A canvas is its maker's."""
     import matplotlib
 
+    if isinstance(ax, Canvas):
+        yield ax
+        return
     with matplotlib.rc_context(rc()):
         if ax is not None:
             canvas = Canvas(ax)

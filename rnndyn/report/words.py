@@ -64,7 +64,7 @@ def member(data: "xr.DataArray", name: str, index: int) -> str:
     value = data[name].values[index] if name in data.coords else index + 1
     if name in ("exponent", "component"):
         return f"{'λ' if name == 'exponent' else 's'}{subscript(int(value))}"
-    return f"{name} = {plain(value)}" if isinstance(value, int | float | np.number) else str(value)
+    return f"{name} = {plain(float(value))}" if isinstance(value, int | float | np.number) else str(value)
 
 
 def title(data: "xr.DataArray") -> str:
@@ -94,7 +94,10 @@ READING = {
     ("curve", "log_norms"): "Below zero the gradient has shrunk on its way back, above zero it has grown.",
     ("profile", "log_norms"): "The size of the gradient that reaches a state so many steps before the loss. A straight "
     "line is exponential fading (falling) or growth (rising); its slope meets the largest Lyapunov exponent.",
-    ("orbit", "trajectory"): "The states visited at each value of the axis: one line is a fixed point, several a cycle, "
+    (
+        "orbit",
+        "trajectory",
+    ): "The states visited at each value of the axis: one line is a fixed point, several a cycle, "
     "a cloud something that never repeats.",
     ("trajectory", "trajectory"): "The state from step to step.",
 }
