@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["curve", "orbit", "profile", "slope_of", "theory_lines", "trajectory"]
 
 MARKED = 60  # points: fewer are marked one by one
+JOINED = 100  # points in a plane: more are not joined by lines
 NAMED = len(style.SERIES)
 
 
@@ -56,15 +57,14 @@ def profile(canvas: "Canvas", data: "xr.DataArray", exponent: "xr.DataArray | No
     if exponent is None:
         return
     lag = data["lag"].values.astype(float)
+    slopes = []
     for values, slope in zip(np.atleast_2d(data.values), np.atleast_1d(exponent.values), strict=True):
-        found = slope_of(lag, values, float(slope))
-        if found is not None:
-            (line,) = canvas.ax.plot(
-                lag, found + slope * lag, color=_ink(), linewidth=1.4, linestyle=style.THEORY[0], zorder=3
-            )
-            line.set_label(f"slope {words.scale(exponent.rename('exponents')).split(' ')[0]}, measured on its own")
-    if canvas.ax.lines and str(canvas.ax.lines[-1].get_label()).startswith("slope"):
-        canvas.handles.append(canvas.ax.lines[-1])
+        height = slope_of(lag, values, float(slope))
+        if height is not None:
+            (line,) = canvas.ax.plot(lag, height + slope * lag, color=_ink(), linewidth=1.4, linestyle=style.THEORY[0])
+            line.set(zorder=3, label="slope λ₁")
+            slopes.append(line)
+    canvas.handles += slopes[:1]
 
 
 def slope_of(lag: NDArray[Any], values: NDArray[Any], slope: float) -> float | None:
@@ -100,7 +100,8 @@ def trajectory(canvas: "Canvas", data: "xr.DataArray", plane: bool) -> None:
         return
     first, second = data.values
     names = [words.member(data, str(data.dims[0]), index) for index in (0, 1)]
-    canvas.ax.plot(first, second, color=style.SERIES[0][0], linewidth=0.8, marker="o", markersize=2.5, alpha=0.8)
+    joined = {"linewidth": 0.8} if len(first) <= JOINED else {"linestyle": "none"}
+    canvas.ax.plot(first, second, color=style.SERIES[0][0], marker="o", markersize=2.5, markeredgewidth=0, **joined)
     (start,) = canvas.ax.plot(
         first[:1], second[:1], linestyle="none", marker="s", markersize=8, color=style.SERIES[1][0]
     )

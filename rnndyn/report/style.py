@@ -215,6 +215,6 @@ def legend_shape(labels: list[str]) -> tuple[int, int]:
     for columns in (4, 3, 2):
         rows = -(-len(labels) // columns)
         parts = [labels[start : start + rows] for start in range(0, len(labels), rows)] if labels else []
-        if len(parts) == columns and sum(max(map(len, part)) + 6 for part in parts) <= 84:
+        if len(parts) == columns and sum(max(map(len, part)) + 8 for part in parts) <= 74:
             return columns, rows
     return 1, len(labels)
