@@ -5,6 +5,11 @@ import zlib
 import numpy as np
 
 
+def random_start(seed, first, count, size):
+    """Starts (count, size) of the points first .. first + count - 1: 0.1 times standard normal."""
+    return 0.1 * point_normals(seed, "state", first, count, size)
+
+
 def point_normals(seed, purpose, first, count, values):
     """Standard normal numbers (count, values) for the points first .. first + count - 1.
 
