@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rnndyn.dynamics.random import point_normals
+from rnndyn.dynamics.random import point_noise
 from rnndyn.errors import InputError
 from rnndyn.sweep.part import Listed, Part
 from rnndyn.sweep.value import Value, Values, along, check_entries, load, seeds, shape_words, stack
@@ -83,9 +83,9 @@ class Noise(Inputs):
         for seed in np.unique(chosen):
             mine, word = chosen == seed, f"inputs {int(seed)}"
             if self.shared:
-                noise[mine] = point_normals(study.run.seed, word, 0, 1, steps * size)
+                noise[mine] = point_noise(study.run.seed, word, 0, 1, steps * size)
             else:
-                noise[mine] = point_normals(study.run.seed, word, first, chosen.size, steps * size)[mine]
+                noise[mine] = point_noise(study.run.seed, word, first, chosen.size, steps * size)[mine]
         draws = noise.reshape(*shape, steps, size)
         mean, scale = (stack(value, (size,), block)[..., None, :] for value in (self.mean, self.scale))
         return mean + scale * draws
