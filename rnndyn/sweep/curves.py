@@ -96,14 +96,12 @@ def _scalar_linear(study: "Study") -> dict[str, Any] | None:
 
 
 def _forget(study: "Study") -> dict[str, Any] | None:
-    """The forget bias of an LSTM whose gates see no state and no input, and whose loss reads the cell state."""
-    gradient, weights = study.measure.gradient, study.weights
-    if study.cell.kind != "LSTM" or gradient is None or gradient.loss != "c":
+    """The forget bias of an LSTM whose loss reads the cell state."""
+    gradient, bias = study.measure.gradient, study.weights.get("bias_hh")
+    if study.cell.kind != "LSTM" or gradient is None or gradient.loss != "c" or not isinstance(bias, Mapping):
         return None
-    if set(weights) - {"bias_hh"} or study.inputs is not None or not isinstance(weights.get("bias_hh"), Mapping):
-        return None
-    bias = _single(weights["bias_hh"].get("f", 0.0))
-    return None if bias is None else {"b": bias}
+    forget = _single(bias.get("f", 0.0))
+    return None if forget is None else {"b": forget}
 
 
 def _tanh_exponent(study: "Study") -> dict[str, Any] | None:
@@ -134,8 +132,8 @@ LINES = {
     "forget_gate": Line(
         theory.forget_gate,
         "log_norms",
-        "lag · ln σ(b) (closed form)",
-        'log_norms of an LSTM with nothing but bias_hh = { f = ... }, of a loss on "c"',
+        "the forget gate alone, lag · ln σ(b)",
+        'log_norms of an LSTM with bias_hh = { f = ... }, of a loss on "c"',
         _forget,
     ),
     "tanh_exponent": Line(

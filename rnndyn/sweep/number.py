@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "Number", "check_number", "find_numbers"]
 
+SHARES = ("above", "below", "agrees_with")
 ERRORS = 2.0  # standard errors within which two numbers agree
 
 
@@ -36,6 +37,10 @@ class Number(Part):
         default=None, description="how the axes without a value in `at` become one number"
     )
     show: Literal["value", "exp"] = Field(default="value", description="the value, or exp of it")
+    above: int | FiniteFloat | None = Field(
+        default=None, description="the number is the share of points that lie above this, by 2 standard errors"
+    )
+    below: int | FiniteFloat | None = Field(default=None, description="the same, below")
     agrees_with: str | None = Field(
         default=None,
         description="another variable: the number is the share of points where both agree to 2 standard errors",
@@ -78,9 +83,10 @@ def check_number(
             known = ", ".join(str(int(known)) for known in coords[name])
             raise InputError(f"{where}: index = {number.index}: known: {known}")
     free = [name for name in own if name not in number.at and len(coords[name]) > 1]
-    if number.agrees_with is not None:
-        if number.reduce is not None or number.show != "value":
-            raise InputError(f"{where}: agrees_with gives a share of points; remove reduce and show")
+    shares = [key for key in SHARES if getattr(number, key) is not None]
+    if shares:
+        if len(shares) > 1 or number.reduce is not None or number.show != "value":
+            raise InputError(f"{where}: {shares[0]} gives a share of points; remove {_others(number, shares)}")
     elif free and number.reduce is None:
         raise InputError(f"{where}: {', '.join(free)}: give a value in at, or reduce = 'mean' over them")
     elif not free and number.reduce is not None:
@@ -89,18 +95,33 @@ def check_number(
         if number.theory not in LINES:
             raise InputError(f"{where}: no theory {number.theory!r}; {suggestion(number.theory, LINES)}")
         line = LINES[number.theory]
-        if line.of != number.variable or line.roles(study) is None or number.agrees_with or number.reduce:
+        if line.of != number.variable or line.roles(study) is None or shares or number.reduce:
             raise InputError(
                 f"{where}: theory {number.theory!r} does not apply here: it is for {line.domain} at a point"
             )
 
 
+def _others(number: Number, shares: list[str]) -> str:
+    """Return what does not go together with the first share."""
+    others = [
+        *shares[1:],
+        *(["reduce"] if number.reduce is not None else []),
+        *(["show"] if number.show != "value" else []),
+    ]
+    return " and ".join(others)
+
+
 def find_numbers(dataset: "xr.Dataset", study: "Study") -> list[Found]:
     """Return the numbers that a study names, from its result."""
-    return [
-        _agreement(dataset, number) if number.agrees_with else _number(dataset, study, number)
-        for number in study.number
-    ]
+    return [_find(dataset, study, number) for number in study.number]
+
+
+def _find(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
+    if number.agrees_with is not None:
+        return _agreement(dataset, number)
+    if number.above is not None or number.below is not None:
+        return _beyond(dataset, number)
+    return _number(dataset, study, number)
 
 
 def _pick(dataset: "xr.Dataset", number: Number, name: str) -> "xr.DataArray | None":
@@ -147,6 +168,21 @@ def _number(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
 
 def _is_mean(number: Number, known: Any) -> bool:
     return number.reduce == "mean" and int(known.sum()) > 1
+
+
+def _beyond(dataset: "xr.Dataset", number: Number) -> Found:
+    """Return the share of points above or below a bound, by two standard errors where there are any."""
+    part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
+    assert part is not None
+    margin = 0.0 if error is None else ERRORS * error.values.astype(float)
+    values = part.values.astype(float)
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        there = values - margin > number.above if number.above is not None else values + margin < (number.below or 0.0)
+    share = float(np.sum(there & known) / max(int(known.sum()), 1))
+    note = f"{number.note}; {int(np.sum(there & known))} of {int(known.sum())} points".removeprefix("; ")
+    theory = float(number.theory) if isinstance(number.theory, int | float) else None
+    return Found(number.label, share, None, "", theory, None, True, note)
 
 
 def _agreement(dataset: "xr.Dataset", number: Number) -> Found:
