@@ -25,6 +25,7 @@ LAZY = {
     "Study": ".sweep",
     "sweep": ".sweep",
     "report": ".report",
+    "plot": ".report",
 }
 
 __all__ = [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rnndyn.sweep.study import Study
 
-__all__ = ["CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "missing_points", "status_rows"]
+__all__ = ["CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "missing_points", "small", "status_rows"]
 
 SETTLES, CHAOTIC = "Nearby states meet: λ₁ < 0", "Nearby states part: λ₁ > 0"
 STATUSES = ("status", "gradient_status", "attractors_status")
@@ -33,12 +33,13 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Number:
-    """A line of the key numbers: what, its value, and how to take it; `kind` groups lines of one question."""
+    """A line of the key numbers: what, its value, how to take it, what theory says; `kind`: which part it answers."""
 
     what: str
     value: str
     note: str = ""
     kind: str = ""
+    theory: str = ""
 
 
 def count(number: int) -> str:
@@ -54,7 +55,7 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     if "log_norms" in dataset:
         numbers += _gradient_numbers(dataset, study)
     if "attractors" in dataset:
-        classes = regime_classes(dataset)
+        classes = regime_classes(dataset["attractors"], dataset["period"])
         rows = zip(classes.names, classes.counts(), strict=True)
         numbers += [
             Number(name.capitalize(), share(found, study.points), _points(found), "regime") for name, found in rows
@@ -93,8 +94,8 @@ def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
         numbers.append(Number("Largest exponent (nat/step)", value, _place(dataset, study, at)))
         known = errors[np.isfinite(errors)]
         if len(known):
-            spread = f"95 % of all points are below {_small(float(np.quantile(known, 0.95)))}"
-            numbers.append(Number("Median standard error (nat/step)", _small(float(np.median(known))), spread))
+            spread = f"95 % of all points are below {small(float(np.quantile(known, 0.95)))}"
+            numbers.append(Number("Median standard error (nat/step)", small(float(np.median(known))), spread))
     return numbers
 
 
@@ -104,10 +105,16 @@ def _gradient_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     gone, burst = int(np.sum(values < -6)), int(np.sum(values > 6))
     numbers = [
         Number(
-            f"Gradient vanished after {lag} steps", share(gone, total), "smaller than 10⁻⁶ of what it was at the loss"
+            f"Gradient vanished after {lag} steps",
+            share(gone, total),
+            "smaller than 10⁻⁶ of what it was at the loss",
+            "vanished",
         ),
         Number(
-            f"Gradient exploded after {lag} steps", share(burst, total), "larger than 10⁶ times what it was at the loss"
+            f"Gradient exploded after {lag} steps",
+            share(burst, total),
+            "larger than 10⁶ times what it was at the loss",
+            "exploded",
         ),
     ]
     finite = np.where(np.isfinite(values), values, -np.inf)
@@ -144,7 +151,7 @@ def _theory_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
                 f"“{curve.jumps}”. Back from the curve to the nearest such pair: at most {found.to_border:.2f}, "
                 "where the tongue is at least two cells high"
             )
-            numbers.append(Number(what, f"at most {found.to_curve:.2f} grid cells", note))
+            numbers.append(Number(what, f"at most {found.to_curve:.2f} grid cells", note, theory="0"))
     return numbers
 
 
@@ -185,7 +192,7 @@ def _with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
-def _small(value: float) -> str:
+def small(value: float) -> str:
     """Return a number that may be tiny with one digit."""
     return _power(float(np.log10(value)), 0) if 0 < value < 1e-3 else f"{value:.1g}"
 

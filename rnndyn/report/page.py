@@ -1,54 +1,117 @@
 """The page: words, numbers and figures of a result in one self-contained HTML file."""
 
 import base64
+import gzip
 import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnndyn.report.care import cautions
 from rnndyn.report.figures import Drawn
 from rnndyn.report.maps import share
 from rnndyn.report.numbers import CHAOTIC, SETTLES, Number, count, key_numbers, missing_points, status_rows
+from rnndyn.report.template import source, template
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from rnndyn.sweep.study import Study
 
-__all__ = ["render"]
+__all__ = ["TABLE_LIMIT", "Page"]
+
+TABLE_LIMIT = 300_000  # bytes, compressed: a larger table is a file beside the page
 
 
-def render(dataset: "xr.Dataset", study: "Study", figures: list[Drawn], directory: Path) -> str:
-    """Return the page as HTML; images are embedded, nothing is loaded from anywhere."""
-    import jinja2
+class Page:
+    """What the pages of a result say: its words and numbers, and the files they are rendered to."""
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rnndyn.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    manifest = json.loads(dataset.attrs["manifest"])
-    numbers = key_numbers(dataset, study)
-    missing = missing_points(dataset)
-    return environment.get_template("page.html.j2").render(
-        title=study.title or manifest["name"],
-        question=study.question,
-        claim=study.claim,
-        answer=_answer(numbers, study),
-        partial=f"{count(study.points - missing)} of {count(study.points)} grid points" if missing else "",
-        figures=[(figure, base64.b64encode(figure.png).decode("ascii")) for figure in figures],
-        numbers=numbers,
-        statuses=[(*row, share(row[2], study.points)) for row in status_rows(dataset)],
-        count=count,
-        computed=_computed(dataset, study, manifest),
-        seconds=_seconds(manifest),
-        command=f"rnndyn run {manifest['file']}",
-        python=_python(dataset, study, directory),
-        study_text=manifest["study"],
-        version=manifest["identity"]["rnndyn"],
-    )
+    def __init__(self, dataset: "xr.Dataset", study: "Study", figures: list[Drawn]) -> None:
+        self.dataset, self.study, self.figures = dataset, study, figures
+        self.manifest = json.loads(dataset.attrs["manifest"])
+        self.title = study.title or self.manifest["name"]
+        self.numbers = key_numbers(dataset, study)
+        self.answer = _answer(self.numbers, study)
+        missing = missing_points(dataset)
+        self.partial = f"{count(study.points - missing)} of {count(study.points)} grid points" if missing else ""
+        self.seconds = _seconds(self.manifest)
+        self.version = self.manifest["identity"]["rnndyn"]
+
+    def render(self, directory: Path, explorable: bool) -> str:
+        """Return the main page as HTML; images are embedded, nothing is loaded from anywhere."""
+        return str(
+            template("page.html.j2").render(
+                title=self.title,
+                question=self.study.question,
+                claim=self.study.claim,
+                answer=self.answer,
+                partial=self.partial,
+                figures=[_figure(figure, self.manifest["name"]) for figure in self.figures],
+                map=explorable,
+                numbers=self.numbers,
+                theory=any(number.theory for number in self.numbers),
+                cautions=cautions(self.dataset, self.study),
+                statuses=[(*row, share(row[2], self.study.points)) for row in status_rows(self.dataset)],
+                count=count,
+                computed=_computed(self.dataset, self.study, self.manifest),
+                seconds=self.seconds,
+                command=f"rnndyn run {self.manifest['file']}",
+                python=_python(self.dataset, self.study, directory),
+                study_text=self.manifest["study"],
+                version=self.version,
+                manifest=(directory / "manifest.json").exists(),
+                script=source("page.js"),
+            )
+        )
+
+    def render_map(self, exploration: dict[str, Any]) -> str:
+        """Return the map page as HTML."""
+        how = " ".join(
+            [
+                "The map shows every grid point; the values under the pointer are those of the nearest of",
+                f"{' × '.join(map(str, exploration['hover']))} grid points. The dots are the",
+                f"{' × '.join(map(str, exploration['lattice']['shape']))} points that can be chosen.",
+                "For each of them the report computed the state's first steps, the size of the gradient on its way",
+                "back, and the Lyapunov spectrum, with the same cell, weights and number of steps as the study.",
+            ]
+        )
+        parts = {"title": self.title, "data": exploration, "script": source("map.js"), "version": self.version}
+        return str(template("map.html.j2").render(how=how, **parts))
+
+    def card(self) -> dict[str, Any]:
+        """Return what a gallery says of this page."""
+        return {
+            "title": self.title,
+            "question": self.study.question,
+            "answer": self.answer,
+            "partial": self.partial,
+            "points": count(self.study.points),
+            "seconds": self.seconds,
+            "alt": self.figures[0].alt if self.figures else "",
+            "thumbnail": "thumbnail.png",
+        }
+
+
+def _figure(figure: Drawn, name: str) -> dict[str, Any]:
+    """Return a figure as the template shows it."""
+    inside = len(figure.csv) <= TABLE_LIMIT
+    return {
+        "name": figure.name,
+        "file": f"{name}_{figure.name}",
+        "alt": figure.alt,
+        "caption": figure.caption,
+        "image": _data("image/png", figure.png),
+        "dark": _data("image/png", figure.dark),
+        "svg": figure.svg is not None,
+        "table": _data("application/gzip", figure.csv) if inside else f"{figure.name}.csv.gz",
+        "rows": count(gzip.decompress(figure.csv).count(b"\n") - 1),
+        "width": figure.width,
+        "height": figure.height,
+    }
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _answer(numbers: list[Number], study: "Study") -> str:
@@ -63,6 +126,10 @@ def _answer(numbers: list[Number], study: "Study") -> str:
     ]
     if kinds:
         sentences.append(f"They end up in {', '.join(kinds[:-1])}{' or ' if kinds[:-1] else ''}{kinds[-1]}.")
+    gone, burst = (next((n for n in numbers if n.kind == kind), None) for kind in ("vanished", "exploded"))
+    if gone is not None and burst is not None:
+        what = gone.what.removeprefix("Gradient vanished ")
+        sentences.append(f"The gradient has vanished {what} in {gone.value} of them and exploded in {burst.value}.")
     return " ".join(sentences)
 
 

@@ -1,0 +1,147 @@
+"""What a figure draws: the part of a result that is picked, averaged or kept as lines, with errors and statuses."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnndyn.report import words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.sweep.figure import Drawing
+
+__all__ = ["Picture", "csv", "picture"]
+
+STATUS = {
+    "exponents": "status",
+    "exponents_stderr": "status",
+    "log_norms": "gradient_status",
+    "attractors": "attractors_status",
+    "period": "attractors_status",
+    "trajectory": "trajectory_status",
+}
+ERROR = {"exponents": "exponents_stderr"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The arrays of one figure, without any dimension that is not drawn.
+
+    data: (x, y) of a map, (x, step) of an orbit diagram, else (x) or (line, x). error: of the same shape. status: the
+    worst of the points behind each value. period: of a map of attractors. exponent: of a profile, the largest for each
+    line, with its error. band: what the error is, in words.
+    """
+
+    drawing: "Drawing"
+    data: "xr.DataArray"
+    error: "xr.DataArray | None" = None
+    status: "xr.DataArray | None" = None
+    period: "xr.DataArray | None" = None
+    exponent: "xr.DataArray | None" = None
+    exponent_error: "xr.DataArray | None" = None
+    band: str = ""
+
+
+def picture(dataset: "xr.Dataset", drawing: "Drawing") -> Picture:
+    """Return the arrays that a figure draws."""
+    variable = drawing.variable
+    data, spread = _part(dataset, drawing, variable, drawing.index)
+    error, band = None, ""
+    if spread is not None:
+        count = int(np.prod([dataset.sizes[name] for name in drawing.mean]))
+        error, band = spread, f"one standard deviation over {count} values of {' and '.join(drawing.mean)}"
+    elif ERROR.get(variable, "") in dataset:
+        error, band = _part(dataset, drawing, ERROR[variable], drawing.index)[0], "one standard error"
+    status = dataset[STATUS[variable]] if STATUS.get(variable, "") in dataset else None
+    if status is not None:
+        status = _fixed(status, drawing, ())
+        status = status.max([name for name in drawing.mean if name in status.dims], keep_attrs=True)
+        if drawing.series in status.dims:
+            status = status.max(drawing.series, keep_attrs=True)
+    found = dict.fromkeys(("exponent", "exponent_error", "period"))
+    if drawing.kind == "profile" and "exponents" in dataset:
+        found["exponent"], spread = _part(dataset, drawing, "exponents", (1,))
+        stated = _part(dataset, drawing, "exponents_stderr", (1,))[0]
+        found["exponent_error"] = stated if spread is None else spread
+    if variable == "attractors" and "period" in dataset:
+        found["period"] = _part(dataset, drawing, "period", ())[0]
+    return Picture(drawing, data, error, status, band=band, **found)
+
+
+def _fixed(data: "xr.DataArray", drawing: "Drawing", index: tuple[int, ...]) -> "xr.DataArray":
+    """Pick the values of `at` and the numbers of `index` along the dimensions that `data` has."""
+    at = {name: list(v) if isinstance(v, tuple) else v for name, v in drawing.at.items() if name in data.dims}
+    data = data.sel(at)
+    for name in ("exponent", "component"):
+        if name in data.dims and index:
+            data = data.sel({name: index[0] if len(index) == 1 else list(index)})
+    return data
+
+
+def _part(
+    dataset: "xr.Dataset", drawing: "Drawing", variable: str, index: tuple[int, ...]
+) -> "tuple[xr.DataArray, xr.DataArray | None]":
+    """Return a variable as it is drawn, and its spread over the axes averaged over, if there are some."""
+    data = _fixed(dataset[variable], drawing, index)
+    mean = [name for name in drawing.mean if name in data.dims]
+    spread = None
+    if mean:
+        finite = data.where(np.isfinite(data))
+        spread = _arranged(finite.std(mean, ddof=1, keep_attrs=True), drawing)
+        data = data.mean(mean, keep_attrs=True)
+    return _arranged(data, drawing), spread
+
+
+def _arranged(data: "xr.DataArray", drawing: "Drawing") -> "xr.DataArray":
+    """Return `data` with its drawn dimensions in order, several others as one dimension `line` with names."""
+    last = [name for name in (drawing.x, drawing.y) if name in data.dims]
+    if drawing.kind == "orbit":
+        last.append("step")
+    others = [name for name in data.dims if name not in last]
+    data = data.transpose(*others, *last)
+    if len(others) < 2:
+        return data
+    names = [
+        ", ".join(words.member(data, str(name), at) for name, at in zip(others, place, strict=True))
+        for place in np.ndindex(*(data.sizes[name] for name in others))
+    ]
+    flat = data.stack(line=others).drop_vars(["line", *others]).transpose("line", *last)
+    return flat.assign_coords(line=names)
+
+
+def csv(picture: Picture) -> str:
+    """Return the numbers of a figure as a table in CSV, one row for each value, with its error and status."""
+    import xarray as xr
+
+    variable = picture.drawing.variable
+    columns: dict[str, Any] = {variable: picture.data}
+    if picture.error is not None:
+        columns["error"] = picture.error
+    if picture.period is not None:
+        columns["period"] = picture.period
+    if picture.exponent is not None and picture.exponent_error is not None:
+        columns["largest_exponent"], columns["its_error"] = picture.exponent, picture.exponent_error
+    if picture.status is not None:
+        flags = dict(
+            zip(picture.status.attrs["flag_values"], picture.status.attrs["flag_meanings"].split(), strict=True)
+        )
+        names = np.array([flags[code] for code in sorted(flags)], dtype=object)
+        columns["status"] = picture.status.copy(data=names[np.searchsorted(sorted(flags), picture.status.values)])
+    for name in ("error", "its_error"):  # two digits are all an error has
+        if name in columns:
+            columns[name] = columns[name].copy(data=_rounded(columns[name].values))
+    plain = {name: (data.dims, data.values) for name, data in columns.items()}
+    coords = {name: picture.data[name].values for name in picture.data.dims}
+    dims = [str(name) for name in picture.data.dims]
+    table = xr.Dataset(plain, coords).to_dataframe(dim_order=dims).reset_index()
+    return str(table.to_csv(index=False, float_format="%.5g", lineterminator="\n"))
+
+
+def _rounded(values: NDArray[Any]) -> NDArray[Any]:
+    """Return positive numbers rounded to two digits."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(values > 0, 10.0 ** (np.floor(np.log10(values)) - 1), 1.0)
+    return np.asarray(np.round(values / size) * size)
