@@ -1,7 +1,7 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
-from .gradients import Gradients, gradients
+from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, lyapunov
 from .status import Status
 from .trajectory import last_state, trajectory
@@ -15,5 +15,6 @@ __all__ = [
     "gradients",
     "last_state",
     "lyapunov",
+    "slope",
     "trajectory",
 ]

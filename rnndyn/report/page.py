@@ -53,7 +53,7 @@ class Page:
                 cautions=cautions(self.dataset, self.study),
                 statuses=[(*row, share(row[2], self.study.points)) for row in status_rows(self.dataset)],
                 count=count,
-                computed=_computed(self.study, self.manifest),
+                computed=_computed(self.dataset, self.study, self.manifest),
                 seconds=self.seconds,
                 command=f"rnndyn run {self.manifest['file']}",
                 python=_python(self.dataset, self.study, directory),
@@ -133,9 +133,9 @@ def _answer(numbers: list[Number], study: "Study") -> str:
     return " ".join(sentences)
 
 
-def _computed(study: "Study", manifest: dict[str, Any]) -> list[tuple[str, str]]:
+def _computed(dataset: "xr.Dataset", study: "Study", manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the lines (what, how) that tell how the result was made."""
-    cell, run, identity = study.make_cell(), study.run, manifest["identity"]
+    cell, run, identity = json.loads(dataset.attrs["cell"]), study.run, manifest["identity"]
     options = ", ".join(f"{key} = {value}" for key, value in (study.cell.model_extra or {}).items())
     axes = [
         f"{name}: {len(axis.values)} from {axis.values[0]:g} to {axis.values[-1]:g}"
@@ -146,8 +146,8 @@ def _computed(study: "Study", manifest: dict[str, Any]) -> list[tuple[str, str]]
     machine = f"{identity['machine']['architecture']} with {' '.join(identity['machine']['cpu_features'])}"
     software = f"rnndyn {identity['rnndyn']}, numpy {identity['numpy']}, numba {identity['numba']}"
     return [
-        ("Cell", f"{study.cell.kind}, {cell.equation}" if getattr(cell, "equation", "") else study.cell.kind),
-        ("Units, inputs", f"{study.cell.units}, {study.cell.inputs}" + (f"; {options}" if options else "")),
+        ("Cell", ", ".join(filter(None, [study.cell.kind, cell["equation"]]))),
+        ("Units, inputs", f"{cell['units']}, {cell['inputs']}" + (f"; {options}" if options else "")),
         ("Grid", f"{'; '.join(axes)} ({count(study.points)} points)"),
         ("Weights", "; ".join(weights) + "; all others zero"),
         ("Steps", steps),

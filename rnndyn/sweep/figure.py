@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat
 
 from rnndyn.errors import InputError, suggestion
+from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.part import Listed, Part, Whole
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _drawn(
         if figure.x not in (None, fixed):
             raise InputError(f"{where}: x = {figure.x!r}: a figure of kind {kind!r} is drawn over {fixed!r}")
         if kind == "profile" and len(coords["lag"]) < 2:
-            raise InputError(f"{where}: only one lag is measured; add profile = true to [measure.gradient]")
+            raise InputError(f'{where}: only one lag is measured; add lags = "all" to [measure.gradient]')
         return (None if figure.plane else fixed), None
     free = _free(figure, own, coords)
     left = [name for name in (*free, *own) if name in axes and name not in (*figure.at, *figure.mean, figure.series)]
@@ -245,9 +246,5 @@ def _at(
 
 
 def _nearest(where: str, name: str, values: Any, wanted: Any) -> float | int:
-    low, high = values.min(), values.max()
-    margin = (high - low) / max(len(values) - 1, 1)
-    if not low - margin <= wanted <= high + margin:
-        raise InputError(f"{where}: at.{name} = {wanted}: this axis goes from {low:g} to {high:g}")
-    found: float | int = values[np.argmin(np.abs(values - wanted))].item()
+    found: float | int = values[nearest_place(f"{where}: at.{name}", values, wanted)].item()
     return found

@@ -1,6 +1,7 @@
 """The runner: a study's grid, chunk by chunk, into a labelled dataset."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
+from rnndyn.sweep.checks import check_study
 from rnndyn.sweep.grid import Chunk, chunk_shape, chunks
 from rnndyn.sweep.labels import attributes, coordinates
 from rnndyn.sweep.measures import Block, Measurement, measurements
@@ -20,7 +22,6 @@ from rnndyn.sweep.progress import Choice, Progress, progress_display
 from rnndyn.sweep.provenance import identity
 from rnndyn.sweep.store import FORMAT, MANIFEST, PAGE, RESULT, Memory, Store
 from rnndyn.sweep.study import Study, read_study
-from rnndyn.sweep.weights import build_weights
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,6 +66,7 @@ def run_study(
     """Do what `sweep` says; `meanwhile` is called in a thread of its own while the kernels run."""
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: expected at least 1")
+    check_study(study)
     cell = study.make_cell()
     work = measurements(study, cell)
     manifest = _manifest(study, cell, work)
@@ -73,7 +75,7 @@ def run_study(
     if directory is None:
         memory = Memory(manifest, variables, labels)
         _fill(study, cell, work, memory, threads, progress, meanwhile)
-        return memory.dataset(attributes(study, manifest))
+        return memory.dataset(attributes(study, cell, manifest))
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: a folder is needed")
@@ -81,9 +83,9 @@ def run_study(
     with files.hold(directory):
         if fresh:
             clear(directory)
-        store = None if fresh else Store.open(directory, manifest)
+        store = None if fresh else Store.open(directory, manifest, variables)
         if store is None:
-            store = Store.create(directory, manifest, variables, labels, attributes(study, manifest))
+            store = Store.create(directory, manifest, variables, labels, attributes(study, cell, manifest))
         store.sweep_up()
         _fill(study, cell, work, store, threads, progress, meanwhile)
         return store.dataset()
@@ -114,6 +116,7 @@ def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any
         "study": study.text,
         "identity": identity(study, cell),
         "chunks": {
+            "axes": list(study.axes),
             "grid": list(study.shape),
             "shape": list(size),
             "total": sum(1 for _ in chunks(study.shape, size)),
@@ -189,7 +192,7 @@ def _compute(
 ) -> tuple[dict[str, Any], float]:
     """Return the variables of one chunk, and the seconds that passed before the first steps of new kernels."""
     axes = zip(study.axes.items(), chunk.slices, strict=True)
-    weights = build_weights(study, cell, {name: axis.values[part] for (name, axis), part in axes})
+    block = Block(study, cell, {name: axis.values[part] for (name, axis), part in axes}, chunk.first, threads)
     arrays: dict[str, Any] = {}
     waited = 0.0
     for measurement in work:
@@ -198,12 +201,13 @@ def _compute(
         first: list[float] = []
         report = _reporter(display, measurement.name, before, steps, start, first)
         display.say(measurement.name if measurement.name in compiled else f"compiling {measurement.name}")
-        result = measurement(Block(weights, chunk.first, threads, report))
+        result = measurement(dataclasses.replace(block, progress=report))
         display.at(before + steps)
         waited += 0.0 if measurement.name in compiled else (first[0] if first else 0.0)
         compiled.add(measurement.name)
-        for variable in measurement.variables:
-            shape = (*chunk.shape, *map(len, variable.dims.values()))
+        for variable in measurement.variables if result else ():
+            kept = [n for name, n in zip(study.axes, chunk.shape, strict=True) if name not in variable.at]
+            shape = (*kept, *map(len, variable.dims.values()))
             if result[variable.name].shape != shape:
                 raise AssertionError(f"{variable.name}: shape {result[variable.name].shape}, expected {shape}")
             arrays[variable.name] = result[variable.name]

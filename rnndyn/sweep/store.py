@@ -49,11 +49,12 @@ def read_manifest(directory: Path) -> dict[str, Any] | None:
 class Store:
     """A result in a folder. `manifest` is what stands in manifest.json; `done` are the chunks that are safely there."""
 
-    def __init__(self, directory: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, manifest: dict[str, Any], variables: Iterable["Variable"]) -> None:
         self.directory, self.manifest = directory, manifest
+        self.kept = {variable.name: _kept(manifest, variable) for variable in variables}
 
     @classmethod
-    def open(cls, directory: Path, manifest: dict[str, Any]) -> "Store | None":
+    def open(cls, directory: Path, manifest: dict[str, Any], variables: Iterable["Variable"]) -> "Store | None":
         """Return the store in `directory` if it holds the sweep that `manifest` describes, None if there is none yet.
 
         Raises InputError if it holds something else.
@@ -67,14 +68,14 @@ class Store:
         if differing:
             more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
             raise InputError(f"{directory} holds the result of another sweep: {differing[0]}{more}; {FRESH}")
-        return cls(directory, found) if found["laid_out"] else None
+        return cls(directory, found, variables) if found["laid_out"] else None
 
     @classmethod
     def create(
         cls,
         directory: Path,
         manifest: dict[str, Any],
-        variables: Iterable["Variable"],
+        variables: list["Variable"],
         coordinates: Mapping[str, "Coordinate"],
         attributes: Mapping[str, str],
     ) -> "Store":
@@ -82,7 +83,7 @@ class Store:
         import zarr
 
         directory.mkdir(parents=True, exist_ok=True)
-        store = cls(directory, manifest)
+        store = cls(directory, manifest, variables)
         store.save()
         files.remove(directory / RESULT)
         shape, size = tuple(manifest["chunks"]["grid"]), tuple(manifest["chunks"]["shape"])
@@ -91,14 +92,14 @@ class Store:
         for name, (values, attrs) in coordinates.items():
             group.create_array(name, data=values, dimension_names=[name], attributes=dict(attrs), chunks=values.shape)
         for variable in variables:
-            own = tuple(len(values) for values in variable.dims.values())
+            own, kept = tuple(map(len, variable.dims.values())), store.kept[variable.name]
             group.create_array(
                 variable.name,
-                shape=(*shape, *own),
-                chunks=(*size, *own),
+                shape=(*(shape[axis] for axis in kept), *own),
+                chunks=(*(size[axis] for axis in kept), *own),
                 dtype=variable.dtype,
                 fill_value=variable.fill,
-                dimension_names=[*axes, *variable.dims],
+                dimension_names=[*(axes[axis] for axis in kept), *variable.dims],
                 attributes=dict(variable.attrs),
             )
         _consolidate(directory / RESULT)
@@ -122,8 +123,9 @@ class Store:
             for name, values in arrays.items():
                 array = group[name]
                 assert isinstance(array, zarr.Array)
-                array[chunk.slices] = values.astype(array.dtype)
-                corner = (*chunk.corner, *(0,) * (array.ndim - len(chunk.corner)))
+                kept = self.kept[name]
+                array[tuple(chunk.slices[axis] for axis in kept)] = values.astype(array.dtype)
+                corner = (*(chunk.corner[axis] for axis in kept), *(0,) * (array.ndim - len(kept)))
                 path = self.directory / RESULT / name / array.metadata.encode_chunk_key(corner)
                 files.flush(path)
                 files.flush(path.parent)
@@ -161,10 +163,11 @@ class Memory:
 
     def __init__(self, manifest: dict[str, Any], variables: list["Variable"], coordinates: Mapping[str, "Coordinate"]):
         self.manifest, self.variables, self.coordinates = manifest, variables, coordinates
-        self.shape = tuple(manifest["chunks"]["grid"])
+        self.kept = {variable.name: _kept(manifest, variable) for variable in variables}
+        shape = manifest["chunks"]["grid"]
         self.arrays = {
-            variable.name: np.full((*self.shape, *map(len, variable.dims.values())), variable.fill, variable.dtype)
-            for variable in variables
+            v.name: np.full((*(shape[i] for i in self.kept[v.name]), *map(len, v.dims.values())), v.fill, v.dtype)
+            for v in variables
         }
 
     @property
@@ -175,7 +178,7 @@ class Memory:
     def write(self, chunk: Chunk, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Put one chunk of every variable in its place."""
         for name, values in arrays.items():
-            self.arrays[name][chunk.slices] = values
+            self.arrays[name][tuple(chunk.slices[axis] for axis in self.kept[name])] = values
         self.manifest["chunks"]["done"].append(chunk.index)
 
     def finish(self) -> None:
@@ -186,10 +189,18 @@ class Memory:
         """Return the result as a dataset."""
         import xarray as xr
 
-        axes = list(self.coordinates)[: len(self.shape)]
-        data = {v.name: ([*axes, *v.dims], self.arrays[v.name], dict(v.attrs)) for v in self.variables}
+        axes = list(self.coordinates)
+        data = {
+            v.name: ([*(axes[i] for i in self.kept[v.name]), *v.dims], self.arrays[v.name], dict(v.attrs))
+            for v in self.variables
+        }
         coords = {name: (name, values, attrs) for name, (values, attrs) in self.coordinates.items()}
         return xr.Dataset(data, coords, dict(attributes))
+
+
+def _kept(manifest: dict[str, Any], variable: "Variable") -> tuple[int, ...]:
+    """Return the numbers of the study's axes that a variable has."""
+    return tuple(i for i, name in enumerate(manifest["chunks"]["axes"]) if name not in variable.at)
 
 
 def _consolidate(path: Path) -> None:
