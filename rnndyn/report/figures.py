@@ -125,7 +125,7 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
     elif drawing.kind == "profile":
         plot.profile(data, exponent=picture.exponent, title=title, ax=canvas)
     elif drawing.kind == "orbit":
-        plot.orbit(data, x=drawing.x, title=title, ax=canvas)
+        plot.orbit(data, x=drawing.x, skip=0, title=title, ax=canvas)
     else:
         plot.trajectory(data, plane=drawing.x is None, title=title, ax=canvas)
 

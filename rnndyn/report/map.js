@@ -180,16 +180,20 @@
 
   function heading(svg, text) { svg.parentElement.previousElementSibling.textContent = text; svg.setAttribute("aria-label", text); }
   function drawOrbit(p) {
-    const svg = $("orbit"), { steps, components, of } = data.orbit, xs = [...Array(steps).keys()];
+    const svg = $("orbit"), { steps, components, of } = data.orbit, count = components.length;
     svg.replaceChildren();
-    const part = orbit.subarray(p * steps * components, (p + 1) * steps * components);
-    const [fx, fy] = frame(svg, panel, { low: 0, high: steps - 1, label: "step" }, { ...range(part), label: "state s" });
-    for (let c = 0; c < components; c++) {
-      const ys = xs.map((t) => part[t * components + c]);
-      element(svg, "path", { d: path(xs, ys, fx, fy), fill: "none", stroke: COLOURS[c], "stroke-width": 1.2 });
-      xs.forEach((t) => Number.isFinite(ys[t]) && element(svg, "circle", { cx: fx(t), cy: fy(ys[t]), r: 1.8, fill: COLOURS[c] }));
-    }
-    svg.setAttribute("aria-label", `Orbit of the first ${steps - 1} steps` + (of > components ? `, ${components} of ${of} components` : ""));
+    const part = orbit.subarray(p * steps.length * count, (p + 1) * steps.length * count);
+    const [fx, fy] = frame(svg, panel, { low: steps[0], high: steps[steps.length - 1], label: "step" }, { ...range(part), label: "state" });
+    components.forEach((name, c) => {
+      const ys = steps.map((_, t) => part[t * count + c]);
+      element(svg, "path", { d: path(steps, ys, fx, fy), fill: "none", stroke: COLOURS[c], "stroke-width": 1.2 });
+      steps.forEach((t, n) => Number.isFinite(ys[n]) && element(svg, "circle", { cx: fx(t), cy: fy(ys[n]), r: 1.8, fill: COLOURS[c] }));
+      if (count > 1) {
+        const label = element(svg, "text", { x: panel.left + 14 + 44 * c, y: panel.top + 6 }, name);
+        label.style.fill = COLOURS[c];
+      }
+    });
+    heading(svg, `Orbit: the last ${steps.length} states` + (of > count ? `, ${components.join(", ")} of ${of} components` : ""));
   }
   function drawProfile(p) {
     const svg = $("profile"), lags = data.profile.lags;
