@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from ..errors import InputError
+from .notebook import NotebookBar, in_notebook
 
 PATIENCE = 2.0  # seconds before a bar appears by itself
 
@@ -16,7 +17,7 @@ def reporting(progress, what):
     if callable(progress):
         yield progress
     elif progress is None or progress is True:
-        bar = _Bar(what, 0.0 if progress else PATIENCE, progress is True or sys.stderr.isatty())
+        bar = _Bar(what, 0.0 if progress else PATIENCE, progress is True or sys.stderr.isatty() or in_notebook())
         try:
             yield bar.report
         finally:
@@ -28,7 +29,7 @@ def reporting(progress, what):
 
 
 class _Bar:
-    """A rich bar that waits `patience` seconds before it shows itself."""
+    """A bar in the terminal or the notebook that waits `patience` seconds before it shows itself."""
 
     def __init__(self, what, patience, wanted):
         self.what, self.patience, self.wanted = what, patience, wanted
@@ -40,14 +41,23 @@ class _Bar:
         if not self.wanted or time.monotonic() - self.begun < self.patience:
             return
         if self.bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
+            self._open(total)
+        if self.task is None:
+            self.bar.update(done)
+        else:
+            self.bar.update(self.task, completed=done, total=total)
 
-            self.bar = Progress(console=Console(stderr=True), transient=True)
-            self.bar.start()
-            self.task = self.bar.add_task(self.what, total=total)
-        self.bar.update(self.task, completed=done, total=total)
+    def _open(self, total):
+        if in_notebook():
+            self.bar = NotebookBar(self.what, total)
+            return
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.bar = Progress(console=Console(stderr=True), transient=True)
+        self.bar.start()
+        self.task = self.bar.add_task(self.what, total=total)
 
     def close(self):
         if self.bar is not None:
-            self.bar.stop()
+            (self.bar.close if self.task is None else self.bar.stop)()

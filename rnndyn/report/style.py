@@ -191,23 +191,25 @@ def on(ax: "Axes | Canvas | None") -> Iterator[Canvas]:
     if isinstance(ax, Canvas):
         yield ax
         return
-    with matplotlib.rc_context(rc()):
-        if ax is not None:
+    if ax is not None:
+        with matplotlib.rc_context(rc()):
             canvas = Canvas(ax)
             yield canvas
             canvas.legend_below()
-            return
-        import matplotlib.pyplot as plt
+        return
+    import matplotlib.pyplot as plt
 
-        figure = plt.figure()
-        try:
+    # Before the context: a notebook's backend loads with the first figure, and its settings must stay.
+    figure = plt.figure(facecolor="white")
+    try:
+        with matplotlib.rc_context(rc()):
             canvas = new_canvas(figure)
             yield canvas
             canvas.arrange()
-            plt.sca(canvas.ax)
-        except BaseException:
-            plt.close(figure)
-            raise
+        plt.sca(canvas.ax)
+    except BaseException:
+        plt.close(figure)
+        raise
 
 
 def legend_shape(labels: list[str]) -> tuple[int, int]:

@@ -57,11 +57,36 @@ class Bar(Progress):
         self.bar.update(self.task, completed=self.done)
 
 
+class Notebook(Progress):
+    """A bar below the cell of a notebook."""
+
+    def __init__(self, total: float, bar: Any) -> None:
+        super().__init__(total)
+        self.bar = bar
+
+    def say(self, text: str) -> None:
+        """Put the text beside the bar."""
+        self.bar.update(text=text)
+
+    def show(self) -> None:
+        """Move the bar."""
+        self.bar.update(self.done)
+
+
 @contextlib.contextmanager
 def progress_display(choice: Choice, total: float, done: float) -> Iterator[Progress]:
-    """Yield the display for `progress=choice`: None is a bar if stderr is a terminal, `done` was there before."""
+    """Yield the display for `progress=choice`: None is a bar in a terminal or notebook; `done` was there before."""
     if callable(choice):
         yield Called(total, choice)
+        return
+    from rnndyn.dynamics.notebook import NotebookBar, in_notebook
+
+    if choice is not False and in_notebook():
+        bar = NotebookBar("starting", total)
+        try:
+            yield Notebook(total, bar)
+        finally:
+            bar.close()
         return
     if choice is False or (choice is None and not sys.stderr.isatty()):
         yield Progress(total)
@@ -79,5 +104,5 @@ def progress_display(choice: Choice, total: float, done: float) -> Iterator[Prog
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Rich(*columns, console=console, transient=True, get_time=time.monotonic, speed_estimate_period=60) as bar:
-        yield Bar(total, bar, bar.add_task("starting", total=total, completed=int(done)))
+    with Rich(*columns, console=console, transient=True, get_time=time.monotonic, speed_estimate_period=60) as rich:
+        yield Bar(total, rich, rich.add_task("starting", total=total, completed=int(done)))

@@ -44,7 +44,7 @@ def sweep(
     directory: where `result.zarr` and `manifest.json` are kept chunk by chunk. A sweep of the same study that was
         interrupted there is completed with the same bits, a finished one is opened; `fresh` starts again. None: memory.
     threads: number of threads (None: all cores). The bits do not depend on it.
-    progress: None (a bar if stderr is a terminal), True, False, or a callable of (steps done, steps in all).
+    progress: None (a bar in a terminal or a notebook), True, False, or a callable of (steps done, steps in all).
 
     Raises InputError for a mistake in the study or a folder that holds something else. An interrupt passes through.
     """
