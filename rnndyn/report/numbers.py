@@ -11,6 +11,7 @@ from rnndyn.report.maps import even, share
 from rnndyn.report.regimes import regime_classes
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import complete_for
+from rnndyn.sweep.number import Found, find_numbers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,8 +49,8 @@ def count(number: int) -> str:
 
 
 def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
-    """Return the key numbers of a result, those of each measurement and then those of the theory curves."""
-    numbers = []
+    """Return the key numbers of a result: those the study names, of each measurement, and of the theory curves."""
+    numbers = [_named_number(found) for found in find_numbers(dataset, study)]
     if "exponents" in dataset:
         numbers += _exponent_numbers(dataset, study)
     if "log_norms" in dataset:
@@ -64,6 +65,21 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
         if undecided:
             numbers.append(Number("No attractor decided", share(undecided, study.points), _points(undecided)))
     return numbers + _theory_numbers(dataset, study)
+
+
+def _named_number(found: Found) -> Number:
+    """Write a number of `[[number]]` with its error, and theory beside it with the relative distance to it."""
+    theory = "" if found.theory is None else f"{100 * found.theory:g} %" if found.share else _plain(found.theory, 6)
+    if found.off is not None:
+        theory += f" (off by {small(found.off)})" if found.off > 0 else " (equal)"
+    if found.share:
+        value = share(round(1e6 * found.value), 10**6)
+    elif found.stderr is not None and found.stderr > 0:
+        value = _with_error(found.value, found.stderr)
+    else:
+        value = _plain(found.value, 6)
+    units = f" ({found.units})" if found.units not in ("", "1") else ""
+    return Number(found.label + units, value, found.note, "named", theory)
 
 
 def _points(number: int) -> str:
@@ -100,8 +116,8 @@ def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
 
 
 def _gradient_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
-    values = dataset["log_norms"].isel(lag=0).values / np.log(10.0)
-    lag, total = int(dataset["lag"][0]), study.points
+    values = dataset["log_norms"].isel(lag=-1).values / np.log(10.0)
+    lag, total = int(dataset["lag"][-1]), study.points
     gone, burst = int(np.sum(values < -6)), int(np.sum(values > 6))
     numbers = [
         Number(
@@ -133,8 +149,15 @@ def _theory_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
         figure = complete_for(dataset, entry, study.axes)
         x, y = figure.x, figure.y
         for name in figure.theory:
-            curve = CURVES[name]
-            if name in seen or x is None or y is None or curve.jumps not in dataset or len(study.axes) != 2:
+            curve = CURVES.get(name)
+            if (
+                curve is None
+                or name in seen
+                or x is None
+                or y is None
+                or curve.jumps not in dataset
+                or len(study.axes) != 2
+            ):
                 continue
             seen.add(name)
             data = dataset[curve.jumps].transpose(x, y)
