@@ -62,7 +62,9 @@ def _layers(dataset: "xr.Dataset", study: "Study") -> list[Picture]:
         named = [Figure(kind="map", variable=name) for name in LAYERS if name in dataset]
         fit = [complete_for(dataset, entry, study.axes) for entry in named]
     same = [one for one in fit if (one.x, one.y) == (fit[0].x, fit[0].y)]
-    return [pictures.picture(dataset, one) for one in {one.variable: one for one in reversed(same)}.values()][::-1]
+    return [pictures.picture(dataset, study, one) for one in {one.variable: one for one in reversed(same)}.values()][
+        ::-1
+    ]
 
 
 def _stride(size: int, most: int) -> NDArray[np.int64]:
@@ -146,8 +148,7 @@ def _theory(first: Picture) -> list[dict[str, Any]]:
     """Return the closed-form curves as polylines in the axes' own numbers."""
     ends = maps.edges(first.data[first.data.dims[0]].values)
     curves = []
-    for name in first.drawing.theory:
-        curve = CURVES[name]
+    for curve in (CURVES[name] for name in first.drawing.theory if name in CURVES):
         at = np.unique(np.append(np.linspace(ends.min(), ends.max(), 401), np.clip(curve.tip, ends.min(), ends.max())))
         height = curve.height(at)
         at, height = at[np.isfinite(height)], height[np.isfinite(height)]
