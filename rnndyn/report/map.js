@@ -8,7 +8,7 @@
     return new Float32Array(bytes.buffer);
   };
   const SVG = "http://www.w3.org/2000/svg";
-  const COLOURS = ["var(--blue)", "#d2691e", "#2f9278", "#9a5fb0"];
+  const COLOURS = ["var(--blue)", "#bf6026", "#53a6a6", "#8f7ae0"];
   const small = (n) => String(n).replace(/\d/g, (d) => "₀₁₂₃₄₅₆₇₈₉"[d]);
   const high = (n) => String(n).replace(/[-\d]/g, (d) => (d === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]));
 
@@ -175,7 +175,7 @@
   const [nx, ny] = data.lattice.shape;
   const orbit = unpack(data.orbit.values), profile = unpack(data.profile.values);
   const spectrum = unpack(data.spectrum.values), errors = unpack(data.spectrum.errors);
-  const panel = { left: 76, top: 8, width: 436, height: 118, gap: 58 };
+  const panel = { left: 76, top: 22, width: 436, height: 104, gap: 58 };
   const chosen = { i: 0, j: 0 };
 
   function heading(svg, text) { svg.parentElement.previousElementSibling.textContent = text; svg.setAttribute("aria-label", text); }
@@ -189,7 +189,7 @@
       element(svg, "path", { d: path(steps, ys, fx, fy), fill: "none", stroke: COLOURS[c], "stroke-width": 1.2 });
       steps.forEach((t, n) => Number.isFinite(ys[n]) && element(svg, "circle", { cx: fx(t), cy: fy(ys[n]), r: 1.8, fill: COLOURS[c] }));
       if (count > 1) {
-        const label = element(svg, "text", { x: panel.left + 14 + 44 * c, y: panel.top + 6 }, name);
+        const label = element(svg, "text", { x: panel.left + 14 + 44 * c, y: panel.top - 8 }, name);
         label.style.fill = COLOURS[c];
       }
     });
@@ -215,7 +215,7 @@
     const svg = $("spectrum"), count = data.spectrum.count;
     svg.replaceChildren();
     const ys = spectrum.subarray(p * count, (p + 1) * count), es = errors.subarray(p * count, (p + 1) * count);
-    const low = { ...panel, height: 96 };
+    const low = { ...panel, top: 8, height: 96 };
     const [fx, fy] = frame(svg, low, { low: 0.4, high: count + 0.6, label: "exponent", ticks: Math.min(count, 8) + 1 }, { ...range(ys, true), label: "λ (nat/step)", ticks: 3 });
     element(svg, "path", { class: "zero", d: `M${low.left},${fy(0)}h${low.width}` });
     ys.forEach((value, k) => {

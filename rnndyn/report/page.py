@@ -122,8 +122,9 @@ def _data(kind: str, content: bytes) -> str:
 
 
 def _answer(numbers: list[Number], study: "Study") -> str:
-    """Say in one or two sentences what was found."""
-    sentences = []
+    """Say in a few sentences what was found: first what the study itself asks for."""
+    named = [number for number in numbers if number.kind == "named"][:2]
+    sentences = [f"{number.what}: {number.value}." for number in named]
     values = {number.what: number.value for number in numbers}
     if SETTLES in values:
         chaos = "none is chaotic" if values[CHAOTIC] == "0 %" else f"{values[CHAOTIC]} do not (λ₁ > 0)"
@@ -136,7 +137,8 @@ def _answer(numbers: list[Number], study: "Study") -> str:
     gone, burst = (next((n for n in numbers if n.kind == kind), None) for kind in ("vanished", "exploded"))
     if gone is not None and burst is not None:
         what = gone.what.removeprefix("Gradient vanished ")
-        sentences.append(f"The gradient has vanished {what} in {gone.value} of them and exploded in {burst.value}.")
+        of = "of them" if len(sentences) > len(named) else "of the networks"
+        sentences.append(f"The gradient has vanished {what} in {gone.value} {of} and exploded in {burst.value}.")
     return " ".join(sentences)
 
 
