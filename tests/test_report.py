@@ -1,4 +1,4 @@
-"""Figures and numbers of a report: they say what the data say, and can be read in grey."""
+"""Figures and numbers of a report: they say what the data say."""
 
 import numpy as np
 import pytest
@@ -9,28 +9,6 @@ from matplotlib.figure import Figure
 from rnndyn.dynamics import theory
 from rnndyn.report import boundaries, maps, numbers, regimes, style
 from rnndyn.sweep.curves import CURVES
-
-
-def lightness(colour):
-    """Return CIE L* of an sRGB colour."""
-    from matplotlib.colors import to_rgb
-
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    y = float(np.dot([0.2126, 0.7152, 0.0722], linear))
-    return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
-
-
-def test_growth_colours_keep_their_order_in_grey():
-    scale = style.growth_colours()
-    light = [lightness(scale(at)[:3]) for at in np.linspace(0, 1, 101)]
-    assert np.all(np.diff(light) < 0)
-    assert light[0] > 95
-    assert light[-1] < 15
-
-
-def test_regime_colours_differ_in_grey():
-    light = [lightness(colour) for colour in style.REGIMES]
-    assert np.all(np.diff(light) < -7)
 
 
 def test_closed_form_curves():

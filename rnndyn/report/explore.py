@@ -7,52 +7,64 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnndyn.report import maps, style, words
+from rnndyn.report import maps, pictures, style, words
 from rnndyn.report.pictures import Picture
 from rnndyn.report.regimes import period_classes, regime_classes
 from rnndyn.sweep.curves import CURVES
+from rnndyn.sweep.figure import Figure, complete_for
+from rnndyn.sweep.points import points
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from rnndyn.report.figures import Drawn
     from rnndyn.sweep.study import Study
 
 __all__ = ["exploration"]
 
 HOVER = 128  # values under the pointer along each axis, at most
-LATTICE = 24  # points that can be chosen along each axis, at most
+LATTICE = 15  # points that can be chosen along each axis, at most: each takes some 30 ms to look at
 BUDGET = 1_000_000  # bytes of their orbits, profiles and spectra: the page stays below 3 MB
-ORBIT, LAGS, COMPONENTS, EXPONENTS = 60, 100, 4, 32  # what is shown of a point, at most
+STATES, LAGS, COMPONENTS, EXPONENTS = 60, 100, 4, 32  # what is shown of a point, at most
+LAYERS = ("exponents", "log_norms", "attractors")
 
 
-def exploration(dataset: "xr.Dataset", study: "Study", figures: "list[Drawn]") -> dict[str, Any] | None:
-    """Return what the map page embeds, as plain JSON values; None if the study draws no map.
+def exploration(dataset: "xr.Dataset", study: "Study") -> dict[str, Any] | None:
+    """Return what the map page embeds, as plain JSON values; None if the study has no two axes to make a map of.
 
-    Arrays are base64 of little-endian float32. The maps of the study that share axes with the first become layers.
+    Arrays are base64 of little-endian float32. The layers are the maps that the study draws over the axes of its first
+    one; a study that draws none over two of its own axes gets those of its quantities.
     """
-    found = [figure.picture for figure in figures if figure.picture.drawing.kind == "map"]
-    if not found:
-        return None
-    first = found[0].drawing
-    layers = {
-        layer.drawing.variable: layer
-        for layer in reversed(found)
-        if (layer.drawing.x, layer.drawing.y, layer.drawing.mean) == (first.x, first.y, ())
-    }
+    layers = _layers(dataset, study)
     if not layers:
         return None
-    x, y = found[0].data.dims
-    hover = [_stride(found[0].data.sizes[name], HOVER) for name in (x, y)]
-    point = _points(dataset, study, found[0])
+    first = layers[0]
+    x, y = first.data.dims
+    hover = [_stride(first.data.sizes[name], HOVER) for name in (x, y)]
     return {
-        "axes": [_axis(found[0].data[name], index) for name, index in zip((x, y), hover, strict=True)],
-        "layers": [_layer(layer, hover) for layer in reversed(layers.values())],
-        "theory": _theory(found[0]),
-        "hatched": _statuses(found[0], hover),
+        "axes": [_axis(first.data[name], index) for name, index in zip((x, y), hover, strict=True)],
+        "held": {name: value for name, value in first.drawing.at.items() if name in study.axes},
+        "layers": [_layer(layer, hover) for layer in layers],
+        "theory": _theory(first),
+        "hatched": _statuses(first, hover),
         "hover": [len(index) for index in hover],
-        **point,
+        **_points(study, first),
     }
+
+
+def _layers(dataset: "xr.Dataset", study: "Study") -> list[Picture]:
+    """Return the maps over two axes of the study that share them, the first one leading."""
+    long = [name for name, axis in study.axes.items() if len(axis.values) > 1]
+    if len(long) < 2:
+        return []
+    drawn = [complete_for(dataset, entry, study.axes) for entry in study.figure]
+    fit = [one for one in drawn if one.kind == "map" and {one.x, one.y} <= set(long) and not one.mean]
+    if not fit:
+        named = [Figure(kind="map", variable=name) for name in LAYERS if name in dataset]
+        fit = [complete_for(dataset, entry, study.axes) for entry in named]
+    same = [one for one in fit if (one.x, one.y) == (fit[0].x, fit[0].y)]
+    return [pictures.picture(dataset, study, one) for one in {one.variable: one for one in reversed(same)}.values()][
+        ::-1
+    ]
 
 
 def _stride(size: int, most: int) -> NDArray[np.int64]:
@@ -136,8 +148,7 @@ def _theory(first: Picture) -> list[dict[str, Any]]:
     """Return the closed-form curves as polylines in the axes' own numbers."""
     ends = maps.edges(first.data[first.data.dims[0]].values)
     curves = []
-    for name in first.drawing.theory:
-        curve = CURVES[name]
+    for curve in (CURVES[name] for name in first.drawing.theory if name in CURVES):
         at = np.unique(np.append(np.linspace(ends.min(), ends.max(), 401), np.clip(curve.tip, ends.min(), ends.max())))
         height = curve.height(at)
         at, height = at[np.isfinite(height)], height[np.isfinite(height)]
@@ -154,70 +165,31 @@ def _statuses(first: Picture, hover: list[NDArray[np.int64]]) -> dict[str, Any] 
     return {"names": names, "values": _pack(first.status.values[np.ix_(*hover)])}
 
 
-def _points(dataset: "xr.Dataset", study: "Study", first: Picture) -> dict[str, Any]:
-    """Return the lattice of points that can be chosen, and what is known of each."""
-    cell = study.make_cell()
-    x, y = first.data.dims
-    sizes = (
-        min(ORBIT, study.run.steps) + 1,
-        min(cell.state_size, COMPONENTS),
-        LAGS + 1,
-        2 * min(cell.state_size, EXPONENTS),
+def _points(study: "Study", first: Picture) -> dict[str, Any]:
+    """Return the lattice of points that can be chosen, and what is found at each when it is looked at closely."""
+    x, y = map(str, first.data.dims)
+    gradient = study.measure.gradient
+    size = study.make_cell().state_size
+    each = 4 * (STATES * min(size, COMPONENTS) + 2 * LAGS + 2 * min(size, EXPONENTS))
+    most = max(2, int(min(LATTICE, np.sqrt(BUDGET * 3 / 4 / each))))
+    values = [first.data[name].values[_stride(first.data.sizes[name], most)].tolist() for name in (x, y)]
+    held = {name: value for name, value in first.drawing.at.items() if name in study.axes}
+    places = [{**held, x: a, y: b} for a in values[0] for b in values[1]]
+    horizon = None if gradient is None else min(LAGS, gradient.horizon)
+    found = points(study, places, last=STATES, horizon=horizon)
+    orbit = found["orbit"].transpose("point", "step", "component").values[..., :COMPONENTS]
+    profile = found["log_norms"].transpose("point", "lag").values
+    spectrum, error = (
+        found[name].transpose("point", "exponent").values[:, :EXPONENTS] for name in ("exponents", "exponents_stderr")
     )
-    each = 4 * (sizes[0] * sizes[1] + sizes[2] + sizes[3])
-    most = int(min(LATTICE, np.sqrt(BUDGET * 3 / 4 / each)))
-    lattice = [_stride(first.data.sizes[name], most) for name in (x, y)]
-    values = [first.data[name].values[index] for name, index in zip((x, y), lattice, strict=True)]
-    held = {name: np.array([value]) for name, value in first.drawing.at.items() if name in study.axes}
-    known = _recomputed(study, {**held, str(x): values[0], str(y): values[1]}, [str(x), str(y)])
-    shape = tuple(map(len, lattice))
-    orbit = known["trajectory"].transpose("point", "step", "component").values[..., : sizes[1]]
-    profile = known["log_norms"].transpose("point", "lag")
-    spectrum, error = (known[name].transpose("point", "exponent").values for name in ("exponents", "exponents_stderr"))
     return {
-        "lattice": {"x": _pack(values[0]), "y": _pack(values[1]), "shape": shape},
-        "orbit": {"values": _pack(orbit), "steps": orbit.shape[1], "components": orbit.shape[2], "of": cell.state_size},
-        "profile": {"values": _pack(profile.values), "lags": [int(v) for v in profile["lag"].values]},
-        "spectrum": {
-            "values": _pack(spectrum[:, :EXPONENTS]),
-            "errors": _pack(error[:, :EXPONENTS]),
-            "count": min(spectrum.shape[1], EXPONENTS),
+        "lattice": {"x": _pack(values[0]), "y": _pack(values[1]), "shape": [len(values[0]), len(values[1])]},
+        "orbit": {
+            "values": _pack(orbit),
+            "steps": found["step"].values.tolist(),
+            "components": found["component_name"].values[:COMPONENTS].tolist(),
+            "of": size,
         },
+        "profile": {"values": _pack(profile), "lags": found["lag"].values.tolist()},
+        "spectrum": {"values": _pack(spectrum), "errors": _pack(error), "count": spectrum.shape[1]},
     }
-
-
-def _recomputed(study: "Study", block: dict[str, Any], over: list[str]) -> "xr.Dataset":
-    """Return orbit, gradient profile and spectrum on the outer product of axis values, over a dimension `point`."""
-    import xarray as xr
-
-    from rnndyn import dynamics
-    from rnndyn.sweep.weights import build_weights
-
-    cell, run = study.make_cell(), study.run
-    weights = build_weights(study, cell, block)
-    order = [list(study.axes).index(name) for name in over]
-
-    def flat(values: NDArray[Any], own: int) -> NDArray[Any]:
-        values = np.broadcast_to(
-            values, (*(len(block[name]) for name in study.axes), *values.shape[values.ndim - own :])
-        )
-        rest = [axis for axis in range(values.ndim - own) if axis not in order]
-        moved = np.transpose(values, [*order, *rest, *range(values.ndim - own, values.ndim)])
-        return moved.reshape(-1, *values.shape[values.ndim - own :])
-
-    common: dict[str, Any] = {"device": run.device, "dtype": run.dtype, "progress": False}
-    size = cell.state_size
-    start = 0.1 * np.random.default_rng(run.seed).standard_normal(size)
-    states = dynamics.trajectory(cell, weights, steps=min(ORBIT, run.steps), state=start, **common)
-    cotangent = np.full(size, size**-0.5)
-    gradient = dynamics.gradients(cell, weights, cotangent_last=cotangent, steps=LAGS, **common)
-    found = dynamics.lyapunov(cell, weights, steps=run.steps, transient=run.transient, seed=run.seed, **common)
-    return xr.Dataset(
-        {
-            "trajectory": (("point", "step", "component"), flat(states, 2)),
-            "log_norms": (("point", "lag"), flat(gradient.log_norms, 1)[:, ::-1]),
-            "exponents": (("point", "exponent"), flat(found.exponents, 1)),
-            "exponents_stderr": (("point", "exponent"), flat(found.stderr, 1)),
-        },
-        {"lag": np.arange(LAGS + 1)},
-    )

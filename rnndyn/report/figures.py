@@ -49,7 +49,7 @@ def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
     entries = list(study.figure) or _default_figures(dataset)
     drawn: list[Drawn] = []
     for number, entry in enumerate(entries):
-        picture = pictures.picture(dataset, complete_for(dataset, entry, study.axes))
+        picture = pictures.picture(dataset, study, complete_for(dataset, entry, study.axes))
         name = picture.drawing.name or picture.drawing.kind + (f"_{picture.drawing.variable}" if number else "")
         taken = [other.name for other in drawn]
         free = next(
@@ -121,13 +121,19 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
         shown = picture.status if drawing.variable not in ("attractors", "period") else None
         plot.map(data, status=shown, title=title, ax=canvas, **options)
     elif drawing.kind == "curve":
-        plot.curve(data, x=drawing.x, error=picture.error, status=picture.status, title=title, ax=canvas)
+        shown = picture.status if picture.status is None or data.ndim == 1 else _worst(picture.status)
+        plot.curve(data, x=drawing.x, error=picture.error, status=shown, theory=picture.theory, title=title, ax=canvas)
     elif drawing.kind == "profile":
-        plot.profile(data, exponent=picture.exponent, title=title, ax=canvas)
+        plot.profile(data, exponent=picture.exponent, theory=picture.theory, title=title, ax=canvas)
     elif drawing.kind == "orbit":
-        plot.orbit(data, x=drawing.x, title=title, ax=canvas)
+        plot.orbit(data, x=drawing.x, skip=0, title=title, ax=canvas)
     else:
         plot.trajectory(data, plane=drawing.x is None, title=title, ax=canvas)
+
+
+def _worst(status: "xr.DataArray") -> "xr.DataArray":
+    """Return the worst status among the lines of a curve."""
+    return status.max([status.dims[0]], keep_attrs=True)
 
 
 def _title(picture: Picture) -> str:

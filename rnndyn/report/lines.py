@@ -41,10 +41,12 @@ def curve(canvas: "Canvas", data: "xr.DataArray", error: "xr.DataArray | None", 
         canvas.ax.set_xlim(at.min(), at.max())
 
 
-def theory_lines(canvas: "Canvas", curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
-    """Draw theory over a curve: label -> (x, y), dashed."""
-    for (label, (x, y)), dashes in zip(curves.items(), style.THEORY * (1 + len(curves) // 3), strict=False):
-        (line,) = canvas.ax.plot(x, y, color=_ink(), linewidth=1.6, linestyle=dashes, label=label, zorder=3)
+def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray[Any]]) -> None:
+    """Draw theory over lines: {label: values (x) or (line, x)}, dashed; equal lines once."""
+    for number, (label, values) in enumerate(curves.items()):
+        dashes = style.THEORY[number % len(style.THEORY)]
+        for row in np.unique(np.atleast_2d(values), axis=0):
+            (line,) = canvas.ax.plot(x, row, color=_ink(), linewidth=1.6, linestyle=dashes, label=label, zorder=3)
         canvas.handles.append(line)
 
 
@@ -61,7 +63,7 @@ def profile(canvas: "Canvas", data: "xr.DataArray", exponent: "xr.DataArray | No
     for values, slope in zip(np.atleast_2d(data.values), np.atleast_1d(exponent.values), strict=True):
         height = slope_of(lag, values, float(slope))
         if height is not None:
-            (line,) = canvas.ax.plot(lag, height + slope * lag, color=_ink(), linewidth=1.4, linestyle=style.THEORY[0])
+            (line,) = canvas.ax.plot(lag, height + slope * lag, color=_ink(), linewidth=1.4, linestyle=style.THEORY[2])
             line.set(zorder=3, label="slope λ₁")
             slopes.append(line)
     canvas.handles += slopes[:1]

@@ -8,7 +8,7 @@
     return new Float32Array(bytes.buffer);
   };
   const SVG = "http://www.w3.org/2000/svg";
-  const COLOURS = ["var(--blue)", "#d2691e", "#2f9278", "#9a5fb0"];
+  const COLOURS = ["var(--blue)", "#bf6026", "#53a6a6", "#8f7ae0"];
   const small = (n) => String(n).replace(/\d/g, (d) => "₀₁₂₃₄₅₆₇₈₉"[d]);
   const high = (n) => String(n).replace(/[-\d]/g, (d) => (d === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]));
 
@@ -175,21 +175,25 @@
   const [nx, ny] = data.lattice.shape;
   const orbit = unpack(data.orbit.values), profile = unpack(data.profile.values);
   const spectrum = unpack(data.spectrum.values), errors = unpack(data.spectrum.errors);
-  const panel = { left: 76, top: 8, width: 436, height: 118, gap: 58 };
+  const panel = { left: 76, top: 22, width: 436, height: 104, gap: 58 };
   const chosen = { i: 0, j: 0 };
 
   function heading(svg, text) { svg.parentElement.previousElementSibling.textContent = text; svg.setAttribute("aria-label", text); }
   function drawOrbit(p) {
-    const svg = $("orbit"), { steps, components, of } = data.orbit, xs = [...Array(steps).keys()];
+    const svg = $("orbit"), { steps, components, of } = data.orbit, count = components.length;
     svg.replaceChildren();
-    const part = orbit.subarray(p * steps * components, (p + 1) * steps * components);
-    const [fx, fy] = frame(svg, panel, { low: 0, high: steps - 1, label: "step" }, { ...range(part), label: "state s" });
-    for (let c = 0; c < components; c++) {
-      const ys = xs.map((t) => part[t * components + c]);
-      element(svg, "path", { d: path(xs, ys, fx, fy), fill: "none", stroke: COLOURS[c], "stroke-width": 1.2 });
-      xs.forEach((t) => Number.isFinite(ys[t]) && element(svg, "circle", { cx: fx(t), cy: fy(ys[t]), r: 1.8, fill: COLOURS[c] }));
-    }
-    svg.setAttribute("aria-label", `Orbit of the first ${steps - 1} steps` + (of > components ? `, ${components} of ${of} components` : ""));
+    const part = orbit.subarray(p * steps.length * count, (p + 1) * steps.length * count);
+    const [fx, fy] = frame(svg, panel, { low: steps[0], high: steps[steps.length - 1], label: "step" }, { ...range(part), label: "state" });
+    components.forEach((name, c) => {
+      const ys = steps.map((_, t) => part[t * count + c]);
+      element(svg, "path", { d: path(steps, ys, fx, fy), fill: "none", stroke: COLOURS[c], "stroke-width": 1.2 });
+      steps.forEach((t, n) => Number.isFinite(ys[n]) && element(svg, "circle", { cx: fx(t), cy: fy(ys[n]), r: 1.8, fill: COLOURS[c] }));
+      if (count > 1) {
+        const label = element(svg, "text", { x: panel.left + 14 + 44 * c, y: panel.top - 8 }, name);
+        label.style.fill = COLOURS[c];
+      }
+    });
+    heading(svg, `Orbit: the last ${steps.length} states` + (of > count ? `, ${components.join(", ")} of ${of} components` : ""));
   }
   function drawProfile(p) {
     const svg = $("profile"), lags = data.profile.lags;
@@ -211,7 +215,7 @@
     const svg = $("spectrum"), count = data.spectrum.count;
     svg.replaceChildren();
     const ys = spectrum.subarray(p * count, (p + 1) * count), es = errors.subarray(p * count, (p + 1) * count);
-    const low = { ...panel, height: 96 };
+    const low = { ...panel, top: 8, height: 96 };
     const [fx, fy] = frame(svg, low, { low: 0.4, high: count + 0.6, label: "exponent", ticks: Math.min(count, 8) + 1 }, { ...range(ys, true), label: "λ (nat/step)", ticks: 3 });
     element(svg, "path", { class: "zero", d: `M${low.left},${fy(0)}h${low.width}` });
     ys.forEach((value, k) => {

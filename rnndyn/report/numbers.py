@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnndyn.report.boundaries import boundary_distances
 from rnndyn.report.maps import even, share
 from rnndyn.report.regimes import regime_classes
+from rnndyn.report.words import plain, superscript
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import complete_for
 from rnndyn.sweep.number import Found, find_numbers
@@ -69,7 +69,7 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
 
 def _named_number(found: Found) -> Number:
     """Write a number of `[[number]]` with its error, and theory beside it with the relative distance to it."""
-    theory = "" if found.theory is None else f"{100 * found.theory:g} %" if found.share else _plain(found.theory, 6)
+    theory = "" if found.theory is None else f"{100 * found.theory:g} %" if found.share else plain(found.theory, 6)
     if found.off is not None:
         theory += f" (off by {small(found.off)})" if found.off > 0 else " (equal)"
     if found.share:
@@ -77,7 +77,7 @@ def _named_number(found: Found) -> Number:
     elif found.stderr is not None and found.stderr > 0:
         value = _with_error(found.value, found.stderr)
     else:
-        value = _plain(found.value, 6)
+        value = plain(found.value, 6)
     units = f" ({found.units})" if found.units not in ("", "1") else ""
     return Number(found.label + units, value, found.note, "named", theory)
 
@@ -200,17 +200,13 @@ def missing_points(dataset: "xr.Dataset") -> int:
 
 def _place(dataset: "xr.Dataset", study: "Study", at: tuple[Any, ...]) -> str:
     places = zip(study.axes, at, strict=True)
-    return "at " + ", ".join(f"{name} = {_plain(dataset[name].values[index], 4)}" for name, index in places)
-
-
-def _plain(value: float | NDArray[Any], digits: int = 5) -> str:
-    return f"{float(value):.{digits}g}".replace("-", "−")
+    return "at " + ", ".join(f"{name} = {plain(dataset[name].values[index], 4)}" for name, index in places)
 
 
 def _with_error(value: float, error: float) -> str:
     """Return a value to the first digit of its error: "0.154 ± 0.002"."""
     if not 0 < error < np.inf:
-        return f"{_plain(value)} ± {_plain(error)}"
+        return f"{plain(value)} ± {plain(error)}"
     digits = int(np.clip(-np.floor(np.log10(error)), 0, 12))
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
@@ -225,5 +221,4 @@ def _power(exponent: float, decimals: int = 2) -> str:
     if -3 <= exponent < 5:
         return f"{10**exponent:.3g}"
     whole = int(np.floor(exponent))
-    digits = str(whole).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{10 ** (exponent - whole):.{decimals}f} · 10{digits}"
+    return f"{10 ** (exponent - whole):.{decimals}f} · 10{superscript(whole)}"

@@ -12,6 +12,7 @@ from rnndyn.report.figures import Drawn
 from rnndyn.report.maps import share
 from rnndyn.report.numbers import CHAOTIC, SETTLES, Number, count, key_numbers, missing_points, status_rows
 from rnndyn.report.template import source, template
+from rnndyn.report.words import plain
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,6 +37,11 @@ class Page:
         self.partial = f"{count(study.points - missing)} of {count(study.points)} grid points" if missing else ""
         self.seconds = _seconds(self.manifest)
         self.version = self.manifest["identity"]["rnndyn"]
+        self.cautions = cautions(dataset, study)
+
+    def warn(self, caution: str) -> None:
+        """Add a sentence to what the reader should keep in mind."""
+        self.cautions.append(caution)
 
     def render(self, directory: Path, explorable: bool) -> str:
         """Return the main page as HTML; images are embedded, nothing is loaded from anywhere."""
@@ -50,7 +56,7 @@ class Page:
                 map=explorable,
                 numbers=self.numbers,
                 theory=any(number.theory for number in self.numbers),
-                cautions=cautions(self.dataset, self.study),
+                cautions=self.cautions,
                 statuses=[(*row, share(row[2], self.study.points)) for row in status_rows(self.dataset)],
                 count=count,
                 computed=_computed(self.dataset, self.study, self.manifest),
@@ -66,13 +72,14 @@ class Page:
 
     def render_map(self, exploration: dict[str, Any]) -> str:
         """Return the map page as HTML."""
+        held = ", ".join(f"{name} = {plain(value)}" for name, value in exploration["held"].items())
         how = " ".join(
             [
-                "The map shows every grid point; the values under the pointer are those of the nearest of",
-                f"{' × '.join(map(str, exploration['hover']))} grid points. The dots are the",
-                f"{' × '.join(map(str, exploration['lattice']['shape']))} points that can be chosen.",
-                "For each of them the report computed the state's first steps, the size of the gradient on its way",
-                "back, and the Lyapunov spectrum, with the same cell, weights and number of steps as the study.",
+                "The map shows every grid point" + (f" at {held}" if held else "") + "; the values under the pointer",
+                f"are of the nearest of {' × '.join(map(str, exploration['hover']))} grid points. The dots are",
+                f"the {' × '.join(map(str, exploration['lattice']['shape']))} points to choose from: there the report",
+                "computed the last states, the size of the gradient on its way back, and the Lyapunov spectrum again,",
+                "with the starts, seeds and steps of the study.",
             ]
         )
         parts = {"title": self.title, "data": exploration, "script": source("map.js"), "version": self.version}
@@ -115,8 +122,9 @@ def _data(kind: str, content: bytes) -> str:
 
 
 def _answer(numbers: list[Number], study: "Study") -> str:
-    """Say in one or two sentences what was found."""
-    sentences = []
+    """Say in a few sentences what was found: first what the study itself asks for."""
+    named = [number for number in numbers if number.kind == "named"][:2]
+    sentences = [f"{number.what}: {number.value}." for number in named]
     values = {number.what: number.value for number in numbers}
     if SETTLES in values:
         chaos = "none is chaotic" if values[CHAOTIC] == "0 %" else f"{values[CHAOTIC]} do not (λ₁ > 0)"
@@ -129,7 +137,8 @@ def _answer(numbers: list[Number], study: "Study") -> str:
     gone, burst = (next((n for n in numbers if n.kind == kind), None) for kind in ("vanished", "exploded"))
     if gone is not None and burst is not None:
         what = gone.what.removeprefix("Gradient vanished ")
-        sentences.append(f"The gradient has vanished {what} in {gone.value} of them and exploded in {burst.value}.")
+        of = "of them" if len(sentences) > len(named) else "of the networks"
+        sentences.append(f"The gradient has vanished {what} in {gone.value} {of} and exploded in {burst.value}.")
     return " ".join(sentences)
 
 

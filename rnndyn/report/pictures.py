@@ -1,17 +1,20 @@
 """What a figure draws: the part of a result that is picked, averaged or kept as lines, with errors and statuses."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.report import words
+from rnndyn.sweep.curves import LINES
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from rnndyn.sweep.figure import Drawing
+    from rnndyn.sweep.study import Study
 
 __all__ = ["Picture", "csv", "picture"]
 
@@ -22,17 +25,17 @@ STATUS = {
     "attractors": "attractors_status",
     "period": "attractors_status",
     "trajectory": "trajectory_status",
+    "gradient_slope": "gradient_status",
 }
-ERROR = {"exponents": "exponents_stderr"}
 
 
 @dataclass(frozen=True)
 class Picture:
     """The arrays of one figure, without any dimension that is not drawn.
 
-    data: (x, y) of a map, (x, step) of an orbit diagram, else (x) or (line, x). error: of the same shape. status: the
-    worst of the points behind each value. period: of a map of attractors. exponent: of a profile, the largest for each
-    line, with its error. band: what the error is, in words.
+    data: (x, y) of a map, (x, step) of an orbit diagram, else (x) or (line, x). error, status: of the same shape; the
+    worst status of the points behind a value. theory: {label: values of the same shape}. period: of a map of
+    attractors. exponent: of a profile, the largest for each line, with its error. band: what the error is, in words.
     """
 
     drawing: "Drawing"
@@ -42,10 +45,11 @@ class Picture:
     period: "xr.DataArray | None" = None
     exponent: "xr.DataArray | None" = None
     exponent_error: "xr.DataArray | None" = None
+    theory: "Mapping[str, xr.DataArray]" = field(default_factory=dict)
     band: str = ""
 
 
-def picture(dataset: "xr.Dataset", drawing: "Drawing") -> Picture:
+def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Picture:
     """Return the arrays that a figure draws."""
     variable = drawing.variable
     data, spread = _part(dataset, drawing, variable, drawing.index)
@@ -53,22 +57,42 @@ def picture(dataset: "xr.Dataset", drawing: "Drawing") -> Picture:
     if spread is not None:
         count = int(np.prod([dataset.sizes[name] for name in drawing.mean]))
         error, band = spread, f"one standard deviation over {count} values of {' and '.join(drawing.mean)}"
-    elif ERROR.get(variable, "") in dataset:
-        error, band = _part(dataset, drawing, ERROR[variable], drawing.index)[0], "one standard error"
-    status = dataset[STATUS[variable]] if STATUS.get(variable, "") in dataset else None
-    if status is not None:
-        status = _fixed(status, drawing, ())
-        status = status.max([name for name in drawing.mean if name in status.dims], keep_attrs=True)
-        if drawing.series in status.dims:
-            status = status.max(drawing.series, keep_attrs=True)
-    found = dict.fromkeys(("exponent", "exponent_error", "period"))
+    elif f"{variable}_stderr" in dataset:
+        error, band = _part(dataset, drawing, f"{variable}_stderr", drawing.index)[0], "one standard error"
+    found: dict[str, Any] = {}
     if drawing.kind == "profile" and "exponents" in dataset:
         found["exponent"], spread = _part(dataset, drawing, "exponents", (1,))
         stated = _part(dataset, drawing, "exponents_stderr", (1,))[0]
         found["exponent_error"] = stated if spread is None else spread
     if variable == "attractors" and "period" in dataset:
         found["period"] = _part(dataset, drawing, "period", ())[0]
-    return Picture(drawing, data, error, status, band=band, **found)
+    status, theory = _status(dataset, drawing), _theory(dataset, study, drawing)
+    return Picture(drawing, data, error, status, theory=theory, band=band, **found)
+
+
+def _one(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray":
+    """Return an array of the shape that is drawn: the first of those averaged."""
+    like = _fixed(dataset[drawing.variable], drawing, drawing.index)
+    return like.isel({name: 0 for name in drawing.mean if name in like.dims})
+
+
+def _status(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray | None":
+    """Return the status behind each value, the worst where several are averaged."""
+    if STATUS.get(drawing.variable, "") not in dataset:
+        return None
+    status = _fixed(dataset[STATUS[drawing.variable]], drawing, ())
+    status = status.max([name for name in drawing.mean if name in status.dims], keep_attrs=True)
+    return _arranged(status.broadcast_like(_one(dataset, drawing)), drawing)
+
+
+def _theory(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> "dict[str, xr.DataArray]":
+    """Return the closed forms that a curve or profile names, at each of its values."""
+    like, forms = _one(dataset, drawing), {}
+    for line in (LINES[name] for name in drawing.theory if name in LINES):
+        point = {str(name): like[name].broadcast_like(like).transpose(*like.dims).values for name in like.coords}
+        values = np.broadcast_to(line.values(study, point), like.shape)
+        forms[line.label] = _arranged(like.copy(data=values), drawing)
+    return forms
 
 
 def _fixed(data: "xr.DataArray", drawing: "Drawing", index: tuple[int, ...]) -> "xr.DataArray":
@@ -124,6 +148,8 @@ def csv(picture: Picture) -> str:
         columns["period"] = picture.period
     if picture.exponent is not None and picture.exponent_error is not None:
         columns["largest_exponent"], columns["its_error"] = picture.exponent, picture.exponent_error
+    for label, values in picture.theory.items():
+        columns[f"theory: {label}"] = values
     if picture.status is not None:
         flags = dict(
             zip(picture.status.attrs["flag_values"], picture.status.attrs["flag_meanings"].split(), strict=True)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["curve", "map", "orbit", "profile", "trajectory"]
 
-SIGNED = ("exponents", "log_norms")
+SIGNED = ("exponents", "log_norms", "gradient_slope")
+Theory = Mapping[str, Callable[[Any], Any] | Any]
 
 
 def map(
@@ -75,24 +76,22 @@ def curve(
     x: str | None = None,
     error: "xr.DataArray | None" = None,
     status: "xr.DataArray | None" = None,
-    theory: "Mapping[str, Callable[[Any], Any] | Any] | None" = None,
+    theory: "Theory | None" = None,
     title: str | None = None,
     ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
     """Draw `data` over one dimension, with bands of +- `error`; a second dimension becomes several lines.
 
     x: the dimension to the right (the first). status: points (x) that are not OK are hatched and counted.
-    theory: label -> a function of x, or values at each x; drawn dashed.
+    theory: {label: a function of x, or values at each x (and line)}; drawn dashed.
     """
     data = _array(data, "data")
     data = _lines(data, x, "rd.plot.curve draws one dimension, and a second as several lines")
-    along = data[data.dims[-1]].values
     with style.on(ax) as canvas:
         lines.curve(canvas, data, _like(error, data, "error"))
         if status is not None:
             maps.statuses(canvas, _status(status, data[0] if data.ndim == 2 else data))
-        known = {label: (along, np.asarray(of(along) if callable(of) else of)) for label, of in (theory or {}).items()}
-        lines.theory_lines(canvas, known)
+        lines.theory_lines(canvas, data[data.dims[-1]].values, _forms(theory, data))
         canvas.ax.set_title(words.title(data) if title is None else title)
         return canvas.ax
 
@@ -101,12 +100,13 @@ def profile(
     data: "xr.DataArray",
     *,
     exponent: "xr.DataArray | float | None" = None,
+    theory: "Theory | None" = None,
     title: str | None = None,
     ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
     """Draw log gradient norms over the dimension `lag` (steps back from the loss); a second becomes several lines.
 
-    exponent: the largest Lyapunov exponent (one for each line), drawn as a dashed slope.
+    exponent: the largest Lyapunov exponent (one for each line), drawn as a dotted slope. theory: as in `curve`.
     """
     import xarray as xr
 
@@ -122,6 +122,7 @@ def profile(
         exponent = given.broadcast_like(data.isel(lag=0, drop=True))
     with style.on(ax) as canvas:
         lines.profile(canvas, data, exponent)
+        lines.theory_lines(canvas, data["lag"].values, _forms(theory, data))
         canvas.ax.set_title(words.title(data) if title is None else title)
         return canvas.ax
 
@@ -164,6 +165,17 @@ def trajectory(
         lines.trajectory(canvas, data, plane)
         canvas.ax.set_title(words.title(data) if title is None else title)
         return canvas.ax
+
+
+def _forms(theory: "Theory | None", data: "xr.DataArray") -> dict[str, Any]:
+    """Return {label: values (x) or (line, x)}; raises InputError for values of another length."""
+    along, forms = data[data.dims[-1]].values, {}
+    for label, given in (theory or {}).items():
+        values = np.asarray(given(along) if callable(given) else given, dtype=float)
+        if values.shape not in (along.shape, data.shape):
+            raise InputError(f"theory {label!r} has the shape {values.shape}: expected {along.shape} or {data.shape}")
+        forms[label] = values
+    return forms
 
 
 def _array(data: Any, name: str) -> "xr.DataArray":

@@ -62,33 +62,43 @@ DARK = {
 }
 
 # Negative (shrinks) is pale, zero is grey, positive (grows) is dark: lightness falls all the way, so the map keeps its
-# order in grey; the hue changes at zero, from blue to red. On either side the places are the lengths along the colours
-# in CIELAB, so that equal steps look equal.
+# order in grey; the hue changes at zero, from blue to red. On either side the colours are equal steps apart in CIELAB.
 GROWTH = (
-    (0.000, "#f7fbff"),
-    (0.110, "#d3e6f5"),
-    (0.251, "#a3cae6"),
-    (0.393, "#76a9d0"),
-    (0.495, "#5b8fbb"),
-    (0.500, "#85888c"),
-    (0.505, "#b85c38"),
-    (0.628, "#9c2f22"),
-    (0.802, "#64101b"),
-    (1.000, "#2a0410"),
+    (0.0000, "#f7fbff"),
+    (0.0707, "#e0edf9"),
+    (0.1414, "#c8e0f2"),
+    (0.2121, "#b0d2ea"),
+    (0.2829, "#99c3e1"),
+    (0.3536, "#82b2d6"),
+    (0.4243, "#6ea1c9"),
+    (0.4950, "#5b8fbb"),
+    (0.5000, "#85888c"),
+    (0.5050, "#b85c38"),
+    (0.5600, "#ac492f"),
+    (0.6150, "#9f3425"),
+    (0.6700, "#8e2720"),
+    (0.7250, "#7c1d1e"),
+    (0.7800, "#6b141c"),
+    (0.8350, "#590e19"),
+    (0.8900, "#480a16"),
+    (0.9450, "#380713"),
+    (1.0000, "#2a0410"),
 )
 
 # Named regions, from pale to dark.
 REGIMES = ("#e9eff5", "#f5c26b", "#7cbfd8", "#e07a3f", "#3e8e7e", "#8a5a9e", "#3b4a8c", "#4d1526")
 UNDECIDED = "#ffffff"
 
-# Lines of one figure: a colour, a marker and a dash each, so that grey and colour-blind readers can tell them apart.
+# Lines of one figure: colours that differ in grey and for every kind of colour vision, with a marker each.
 SERIES = (
-    ("#2f6fa8", "o", "-"),
-    ("#d2691e", "s", "-"),
-    ("#2f9278", "^", "-"),
-    ("#9a5fb0", "D", "-"),
-    ("#b48a1c", "v", "-"),
-    ("#7d838c", "P", "-"),
+    ("#3a70a6", "o", "-"),
+    ("#bf6026", "s", "-"),
+    ("#3e4c26", "^", "-"),
+    ("#a89df2", "D", "-"),
+    ("#53a6a6", "v", "-"),
+    ("#7a29cc", "P", "-"),
+    ("#b27c74", "X", "-"),
+    ("#bfb77c", "*", "-"),
 )
 
 HATCHES = {"NOT_COMPUTED": "...", "NOT_CONVERGED": "\\\\\\", "SINGULAR": "///", "DIVERGED": "xxx", "INVALID": "+++"}

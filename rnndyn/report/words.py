@@ -7,8 +7,9 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["axis", "member", "plain", "reading", "scale", "subscript", "title"]
+__all__ = ["axis", "member", "plain", "reading", "scale", "subscript", "superscript", "title"]
 
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -17,9 +18,16 @@ def subscript(number: int) -> str:
     return str(number).translate(SUBSCRIPTS)
 
 
+def superscript(number: int) -> str:
+    """Return a whole number in small digits above the line."""
+    return str(number).translate(SUPERSCRIPTS)
+
+
 def plain(value: float, digits: int = 4) -> str:
-    """Return a number with a real minus sign."""
-    return f"{float(value):.{digits}g}".replace("-", "−")
+    """Return a number with a real minus sign, a very large or small one with a power of ten: "−1.5 · 10⁻²³"."""
+    text, _, power = f"{float(value):.{digits}g}".partition("e")
+    text = text.replace("-", "−").replace("inf", "∞")
+    return f"{text} · 10{superscript(int(power))}" if power else text
 
 
 def axis(coordinate: "xr.DataArray") -> str:
@@ -53,8 +61,9 @@ def scale(data: "xr.DataArray") -> str:
         lag = _chosen(data, "lag")
         return "ln ‖∂L/∂s‖" + (f", {lag} steps back" if lag else "") + unit
     if data.name == "trajectory":
-        component = _chosen(data, "component")
-        return "state s" + ("" if component is None else subscript(component)) + unit
+        if "component" in data.coords and data["component"].ndim == 0:
+            return f"state {member(data.expand_dims('component'), 'component', 0)}{unit}"
+        return f"state{unit}"
     known = {"attractors": "number of attractors", "period": "shortest period"}
     return known.get(str(data.name), str(data.attrs.get("long_name", data.name or ""))) + unit
 
@@ -62,7 +71,7 @@ def scale(data: "xr.DataArray") -> str:
 def member(data: "xr.DataArray", name: str, index: int) -> str:
     """Return what a place along a dimension is called in a legend: "gain = 2", "λ₂", "s₁" (counted from 1)."""
     value = data[name].values[index] if name in data.coords else index + 1
-    if name in ("exponent", "component"):
+    if name in ("exponent", "component") and not isinstance(value, str):
         return f"{'λ' if name == 'exponent' else 's'}{subscript(int(value))}"
     return f"{name} = {plain(float(value))}" if isinstance(value, int | float | np.number) else str(value)
 

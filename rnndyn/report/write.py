@@ -58,7 +58,11 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
             leave[f"{figure.name}.csv.gz"] = figure.csv
     if figures:
         leave["thumbnail.png"] = thumbnail(figures[0].picture)
-    points = exploration(dataset, study, figures)
+    try:
+        points = exploration(dataset, study)
+    except InputError as error:  # a file of the user's own, a cell or an input, that is not there any more
+        page.warn(f"The page of the map, point by point, could not be made: {error}")
+        points = None
     if points is not None:
         leave[MAP] = page.render_map(points)
     leave[CARD] = json.dumps({**page.card(), "files": sorted(leave)}, indent=2, ensure_ascii=False) + "\n"
@@ -67,7 +71,8 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     for name, content in leave.items():
         files.write(directory / name, content)
     if directory.resolve().parent.name == GALLERY:
-        gallery(directory.resolve().parent)
+        with contextlib.suppress(InputError):  # an index.html of the user's own stays
+            gallery(directory.resolve().parent)
     return directory / PAGE
 
 
