@@ -115,8 +115,8 @@ def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None") ->
         add(str(name), f"{sparkline(values[-WIDTH:])}  {values.min():.4g} to {values.max():.4g}")
     _more(add, orbit.shape[1])
     lags, norms = found["lag"].values, found["log_norms"].values
-    add("ln |gradient|", f"{sparkline(norms)}  {norms[0]:.4g} at the loss, {norms[-1]:.4g} after {lags[-1]} steps")
-    Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False).print(table)
+    add("ln |grad|", f"{sparkline(norms)}  {norms[0]:.4g} at the loss, {norms[-1]:.4g} after {lags[-1]} steps")
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
     if dataset is not None and "exponents" in dataset:
         place = dict.fromkeys(study.axes)
         stored = dataset["exponents"].sel({name: found[name].item() for name in place}).values
