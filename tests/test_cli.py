@@ -133,7 +133,10 @@ def test_failures_are_one_sentence(folder, monkeypatch, bomb, code, words):
 
 def test_mistakes_of_the_user(folder, monkeypatch):
     told(call("run", "tri.toml"), 2, "did you mean try.toml?")
-    told(call("run", "."), 2, "is a folder")
+    Path("empty").mkdir()
+    told(call("run", "empty"), 2, "empty holds no study file (*.toml)")
+    told(call("check", "empty"), 2, "empty holds no study file (*.toml)")
+    told(call("sweep", "empty"), 2, "is a folder")
     Path("try.toml").write_text(STUDY.replace("steps", "stops"), encoding="utf-8")
     result = call("run", "try.toml")
     assert result.exit_code == 2

@@ -61,7 +61,7 @@ class Page:
                 count=count,
                 computed=_computed(self.dataset, self.study, self.manifest),
                 seconds=self.seconds,
-                command=f"rnndyn run {self.manifest['file']}",
+                command=self.manifest["command"],
                 python=_python(self.dataset, self.study, directory),
                 study_text=self.manifest["study"],
                 version=self.version,

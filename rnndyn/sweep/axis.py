@@ -23,9 +23,11 @@ class Axis(Part):
     or seed of an initialiser, an input's amplitude. "-w" is the axis with its sign changed.
     """
 
-    start: FiniteFloat | None = Field(default=None, description="the first value")
-    stop: FiniteFloat | None = Field(default=None, description="the last value")
-    num: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(default=None, description="how many values")
+    start: FiniteFloat | None = Field(default=None, description="the first value; needed, but in a list")
+    stop: FiniteFloat | None = Field(default=None, description="the last value; needed, but in a list")
+    num: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
+        default=None, description="how many values; needed, but in a list"
+    )
     scale: Literal["linear", "log"] = Field(default="linear", description="equal steps, or equal ratios")
     listed: Annotated[tuple[int | FiniteFloat, ...], Listed] | None = None
 

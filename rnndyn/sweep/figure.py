@@ -36,35 +36,38 @@ class Figure(Part):
     """
 
     kind: Kind | None = Field(
-        default=None, description="a map if two axes are free to be drawn over, a curve if one is"
+        default=None, description="what kind of picture; a map if two axes are left to draw over, a curve if one is"
     )
     variable: str | None = Field(
-        default=None, description="what is drawn; given by the kind for orbit, profile, trajectory"
+        default=None, description="what is drawn; `trajectory` for orbit and trajectory, `log_norms` for profile"
     )
     x: str | None = Field(
-        default=None, description="the axis drawn to the right: an axis of the study, `lag` or `step`"
+        default=None, description="what is drawn to the right: an axis, `lag` or `step`; the first axis left"
     )
-    y: str | None = Field(default=None, description="the axis drawn upwards, of a map")
+    y: str | None = Field(default=None, description="what is drawn upwards, of a map; the next axis left")
     series: str | None = Field(
-        default=None, description="an axis drawn as several lines, of a curve, profile or trajectory"
+        default=None, description="an axis drawn as several lines, of a curve, profile or trajectory; none"
     )
     index: Whole | Numbered | Literal["all"] | None = Field(
-        default=None, description="which exponents, or components of the state, counted from 1; the first"
+        default=None, description="which exponents, or components of the state, counted from 1; 1, of a trajectory all"
     )
     plane: Annotated[tuple[Whole, Whole], Listed] | None = Field(
-        default=None, description="of a trajectory: the two components drawn against each other"
+        default=None, description="of a trajectory, two components drawn against each other; all of them over the steps"
     )
     at: dict[str, Number | Values] = Field(
         default={},
-        description="the value of each axis not drawn (nearest grid value; the middle), or those of `series`",
+        description="values of axes that are not drawn, and the list of values that `series` is drawn at; the middle "
+        "of each axis, the last lag, up to 8 lines",
     )
     mean: Annotated[tuple[str, ...], Listed] = Field(
-        default=(), description="axes averaged over; their spread is the band of a curve or profile"
+        default=(), description="axes averaged over, their spread being the band of a curve; none"
     )
-    theory: Annotated[tuple[str, ...], Listed] = Field(default=(), description="closed forms drawn over it, by name")
-    title: str = Field(default="", description="a title; made from the variable if empty")
+    theory: Annotated[tuple[str, ...], Listed] = Field(
+        default=(), description="closed forms drawn over it, by name (listed below); none"
+    )
+    title: str = Field(default="", description="its title; made from the variable")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] | None = Field(
-        default=None, description="the file's name without ending; made from kind and variable if left out"
+        default=None, description="the name of its file, without ending; made from kind and variable"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnndyn.errors import InputError
 
-__all__ = ["Chunk", "chunk_shape", "chunks", "nearest_place"]
+__all__ = ["Chunk", "chunk_shape", "chunks", "fit", "nearest_place"]
 
 MOST = 16_384  # points: progress is kept every few seconds even for the cheapest cell
 LEAST = 32  # points: enough for the lanes and threads of an expensive cell
@@ -39,7 +39,11 @@ def chunk_shape(shape: tuple[int, ...], bytes_per_point: float, operations_per_p
 
     Whole trailing axes, a part of one axis, and 1 along those before it.
     """
-    room = min(MOST, BYTES / bytes_per_point, max(LEAST, OPERATIONS / operations_per_point))
+    return fit(shape, min(MOST, BYTES / bytes_per_point, max(LEAST, OPERATIONS / operations_per_point)))
+
+
+def fit(shape: tuple[int, ...], room: float) -> tuple[int, ...]:
+    """Return the size along each axis of blocks of at most about `room` points, contiguous in row-major order."""
     sizes = []
     for num in reversed(shape):
         parts = math.ceil(num / max(1, min(num, int(room))))

@@ -20,8 +20,8 @@ __all__ = ["INITIALISERS", "Initialiser"]
 
 Array = NDArray[np.float64]
 Shape = tuple[int, ...]
-GAIN = "a factor of the whole; a number or an axis"
-SEED = "which draw; a whole number or an axis"
+GAIN = "a factor of the whole, a number or an axis"
+SEED = "which draw, a whole number or an axis"
 
 
 class Initialiser(Part):
@@ -146,7 +146,9 @@ class Rotation(Drawn):
     """`gain` times plane rotations, one for each pair of units; by `angle`, or by random angles if it is left out."""
 
     init: Literal["rotation"]
-    angle: Value | None = Field(default=None, description="radians, of every plane; a number or an axis")
+    angle: Value | None = Field(
+        default=None, description="radians, of every plane, a number or an axis; random, from `seed`"
+    )
 
     def check(self, study: "Study", shape: Shape) -> None:
         """Raise ValueError if this cannot be built for the shape."""

@@ -66,7 +66,7 @@ class Noise(Inputs):
     kind: Literal["normal"]
     scale: Each = Field(default=1.0, description=f"the standard deviation, {EACH}")
     mean: Each = Field(default=0.0, description=f"the mean, {EACH}")
-    seed: Value = Field(default=0, description="which draw; a whole number or an axis")
+    seed: Value = Field(default=0, description="which draw, a whole number or an axis")
     shared: bool = Field(default=False, description="the same noise at every grid point")
 
     def check(self, study: "Study", size: int, steps: int) -> None:

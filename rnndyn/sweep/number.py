@@ -30,25 +30,29 @@ class Number(Part):
     label: str = Field(description="what it is, in the reader's words")
     variable: str = Field(description="the variable it is of")
     at: dict[str, int | FiniteFloat] = Field(
-        default={}, description="values of axes, or of `lag` and `step` (the nearest of the grid); all are reduced over"
+        default={}, description="values of axes, `lag` or `step` (the nearest of the grid); none"
     )
     index: Whole = Field(default=1, description="which exponent or component of the state, counted from 1")
     reduce: Literal["mean", "median", "min", "max"] | None = Field(
-        default=None, description="how the axes without a value in `at` become one number"
+        default=None, description="how the axes without a value in `at` become one number; not at all"
     )
     show: Literal["value", "exp"] = Field(default="value", description="the value, or exp of it")
     above: int | FiniteFloat | None = Field(
-        default=None, description="the number is the share of points that lie above this, by 2 standard errors"
+        default=None,
+        description="makes the number the share of points that lie above this, by 2 standard errors if there are any; "
+        "no share",
     )
-    below: int | FiniteFloat | None = Field(default=None, description="the same, below")
+    below: int | FiniteFloat | None = Field(default=None, description="the same, below this; no share")
     agrees_with: str | None = Field(
         default=None,
-        description="another variable: the number is the share of points where both agree to 2 standard errors",
+        description="another variable: makes the number the share of points where both agree to 2 standard errors; "
+        "no share",
     )
     theory: int | FiniteFloat | str | None = Field(
-        default=None, description="the number it should be (as shown), or the name of a closed form"
+        default=None,
+        description="the number it should be (as shown), or a closed form for a curve by name (listed below); none",
     )
-    note: str = Field(default="", description="a word on how to take it")
+    note: str = Field(default="", description="a word on how to take it; none")
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnndyn.dynamics.progress import Choice, Progress, progress_display
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
 from rnndyn.sweep.checks import check_study
 from rnndyn.sweep.grid import Chunk, chunk_shape, chunks
 from rnndyn.sweep.labels import attributes, coordinates
 from rnndyn.sweep.measures import Block, Measurement, measurements
-from rnndyn.sweep.progress import Choice, Progress, progress_display
 from rnndyn.sweep.provenance import identity
 from rnndyn.sweep.store import FORMAT, MANIFEST, PAGE, RESULT, Memory, Store
 from rnndyn.sweep.study import Study, read_study
@@ -26,7 +26,7 @@ from rnndyn.sweep.study import Study, read_study
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["run_study", "sweep"]
+__all__ = ["chunk_size", "cores", "cost", "run_study", "sweep"]
 
 
 def sweep(
@@ -104,15 +104,25 @@ def clear(directory: Path) -> None:
             files.remove(path)
 
 
-def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any]:
+def cost(study: Study) -> float:
+    """Return the network steps of a sweep, in which its progress counts."""
+    return sum(measurement.steps for measurement in measurements(study, study.make_cell())) * study.points
+
+
+def chunk_size(study: Study, cell: Any, work: list[Measurement]) -> tuple[int, ...]:
+    """Return the size of a chunk along each axis."""
     weights = 8.0 * sum(math.prod(shape) for shape in cell.shapes.values())
     memory = max(measurement.bytes for measurement in work) + weights
-    operations = sum(measurement.steps for measurement in work) * weights / 8
-    size = chunk_shape(study.shape, memory, operations)
+    return chunk_shape(study.shape, memory, sum(measurement.steps for measurement in work) * weights / 8)
+
+
+def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any]:
+    size = chunk_size(study, cell, work)
     return {
         "format": FORMAT,
         "name": study.name,
         "file": study.file,
+        "command": study.command,
         "study": study.text,
         "identity": identity(study, cell),
         "chunks": {
@@ -143,7 +153,7 @@ def _fill(
         return
     everything = list(chunks(study.shape, tuple(store.manifest["chunks"]["shape"])))
     per_point = sum(measurement.steps for measurement in work)
-    store.manifest["threads"] = sorted({*store.manifest["threads"], threads or _cores()})
+    store.manifest["threads"] = sorted({*store.manifest["threads"], threads or cores()})
     done = per_point * sum(chunk.points for chunk in everything if chunk.index in store.done)
     seconds = store.manifest["seconds"]
     compiled: set[str] = set()
@@ -152,6 +162,7 @@ def _fill(
     display_of = progress_display(progress, per_point * study.points, done)
     written: list[Future[None]] = []
     with display_of as display, ThreadPoolExecutor(1) as writer:
+        display.say("starting", pause=True)
         display.at(done)
         for chunk in everything:
             if chunk.index in store.done:
@@ -177,7 +188,8 @@ def _quietly(function: Callable[[], None] | None) -> None:
             function()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -200,7 +212,8 @@ def _compute(
         start = time.monotonic()
         first: list[float] = []
         report = _reporter(display, measurement.name, before, steps, start, first)
-        display.say(measurement.name if measurement.name in compiled else f"compiling {measurement.name}")
+        new = measurement.name not in compiled
+        display.say(f"compiling {measurement.name}" if new else measurement.name, pause=new)
         result = measurement(dataclasses.replace(block, progress=report))
         display.at(before + steps)
         waited += 0.0 if measurement.name in compiled else (first[0] if first else 0.0)

@@ -21,7 +21,7 @@ RANDOM, ZERO = "random", "zero"
 def check_start(study: "Study", cell: Any) -> None:
     """Raise InputError if `initial_state` does not fit the cell."""
     value = study.run.initial_state
-    if value is None or value in (RANDOM, ZERO):
+    if value in (RANDOM, ZERO):
         return None
     where = f"[run] initial_state = {value!r}"
     try:
@@ -38,9 +38,9 @@ def check_start(study: "Study", cell: Any) -> None:
         raise InputError(f"{where}: {error}") from None
 
 
-def build_start(study: "Study", cell: Any, block: Values, first: int, default: str) -> NDArray[np.float64] | None:
+def build_start(study: "Study", cell: Any, block: Values, first: int) -> NDArray[np.float64] | None:
     """Return the starts for a block of the grid, (axes of the block..., state size); None for zero."""
-    value = default if study.run.initial_state is None else study.run.initial_state
+    value = study.run.initial_state
     if value == ZERO:
         return None
     if value == RANDOM:

@@ -5,6 +5,7 @@ sweep killed at any moment therefore leaves whole chunks, and the next one compu
 """
 
 import json
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnndyn.errors import InputError
+from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep import files
 from rnndyn.sweep.grid import Chunk
 from rnndyn.sweep.provenance import differences
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from rnndyn.sweep.labels import Coordinate
     from rnndyn.sweep.measures import Variable
+    from rnndyn.sweep.study import Study
 
-__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "read_manifest"]
+__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "folder_of", "open_result", "read_manifest", "study_of"]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -44,6 +46,40 @@ def read_manifest(directory: Path) -> dict[str, Any] | None:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise InputError(f"{directory / MANIFEST} is not of this version of rnndyn: {FRESH}")
     return manifest
+
+
+def folder_of(result: Path) -> Path:
+    """Return the folder of a result that is named by its folder or by its result.zarr."""
+    return result.parent if result.suffix == ".zarr" else result
+
+
+def open_result(result: str | os.PathLike[str]) -> "xr.Dataset":
+    """Open a result of a sweep, finished or not, by its folder or its result.zarr; raises InputError if there is none.
+
+    Values are read when they are asked for; what was not computed yet is NaN, its status NOT_COMPUTED.
+    """
+    import xarray as xr
+
+    path = Path(result)
+    directory = folder_of(path)
+    if not path.exists():
+        near = [str(found) for found in sorted(path.parent.glob("*"))] if path.parent.is_dir() else []
+        raise InputError(f"there is no result {path}; {suggestion(path, near)}")
+    manifest = read_manifest(directory) if directory.is_dir() else None
+    if manifest is None or not manifest.get("laid_out"):
+        raise InputError(f"{path} holds no result of rnndyn: name the folder that `rnndyn sweep` or `run` wrote")
+    dataset = xr.open_zarr(directory / RESULT, chunks=None)
+    return dataset.assign_attrs(manifest=json.dumps(manifest))
+
+
+def study_of(dataset: "xr.Dataset") -> "Study":
+    """Return the study of a result; files that it names are looked for beside the study file, where it was read."""
+    from rnndyn.sweep.study import Study
+
+    study = Study.model_validate_json(dataset.attrs["study"])
+    manifest = json.loads(dataset.attrs["manifest"])
+    study._folder, study._name = Path(manifest["file"]).parent, manifest["name"]
+    return study
 
 
 class Store:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SerializeAsAny, ValidationError
 
-from rnndyn.errors import InputError, nearest
+from rnndyn.errors import InputError, nearest, suggestion
 from rnndyn.sweep.axis import Axis
 from rnndyn.sweep.cell import CellTable, make_cell
 from rnndyn.sweep.figure import Figure
@@ -32,21 +32,19 @@ class Run(Part):
     steps: Whole = Field(description="steps that count")
     transient: Natural = Field(default=0, description="steps before them, to reach the attractor")
     initial_state: Any = Field(
-        default=None,
+        default=RANDOM,
         description='where the networks start: "random" (0.1 times standard normal, from seed and grid index), "zero", '
-        "a number, an axis, a list of one each for every component, or a table of them by state field; random, but "
-        "zero for gradients",
+        "a number, an axis, a list of one each for every component, or a table of them by state field",
     )
     dtype: Literal["float64", "float32"] = Field(default="float64", description="the precision")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where it runs")
     seed: Natural = Field(default=0, description="of all random numbers in the study")
 
-    def start_words(self, default: str) -> str:
-        """Say where the networks start, for a measure whose start is `default` if none is given."""
-        value = default if self.initial_state is None else self.initial_state
-        if value == RANDOM:
+    def start_words(self) -> str:
+        """Say where the networks start."""
+        if self.initial_state == RANDOM:
             return "0.1 times a standard normal state drawn from (seed, grid index)"
-        return "the zero state" if value == ZERO else f"the state {json.dumps(value)}"
+        return "the zero state" if self.initial_state == ZERO else f"the state {json.dumps(self.initial_state)}"
 
 
 def _inputs(value: Any) -> Any:
@@ -60,9 +58,11 @@ def _values(value: Any) -> list[Any]:
 class Study(Part):
     """A checked study. `name` and `text` tell where it came from; they are no part of what is computed."""
 
-    title: str = Field(default="", description="what the page is called")
-    question: str = Field(default="", description="what is asked, in a sentence or two")
-    claim: Annotated[int, Field(ge=1, le=9)] | None = Field(default=None, description="the claim it is about")
+    title: str = Field(default="", description="what the page is called; the file's name")
+    question: str = Field(default="", description="what is asked, in a sentence or two; nothing")
+    claim: Annotated[int, Field(ge=1, le=9)] | None = Field(
+        default=None, description="the number of the claim it is about; none"
+    )
     cell: CellTable = Field(description="which network")
     axes: Annotated[dict[str, Axis], Field(min_length=1)] = Field(description="what is swept")
     weights: dict[str, Any] = Field(default={}, description="its weights and parameters; those left out are zero")
@@ -77,6 +77,7 @@ class Study(Part):
     _file: str = PrivateAttr("study.toml")
     _text: str = PrivateAttr("")
     _folder: Path = PrivateAttr(Path())
+    _changes: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -92,6 +93,12 @@ class Study(Part):
     def text(self) -> str:
         """The study file's text as read ("" for a study made in Python)."""
         return self._text
+
+    @property
+    def command(self) -> str:
+        """The command that repeats the sweep and its report, as for a shell."""
+        changes = [f"--set {place}={json.dumps(value)}" for place, value in self._changes.items()]
+        return " ".join(["rnndyn run", self.file, *(f"'{text}'" if " " in text[6:] else text for text in changes)])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -170,6 +177,7 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
     except ValidationError as error:
         raise InputError("\n".join(f"{path}: {line}" for line in sentences(error, Study))) from None
     study._name, study._text, study._folder = path.stem, text, path.parent
+    study._changes = dict(overrides or {})
     study._file = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
     try:
         check_study(study)
@@ -180,6 +188,8 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
 
 def _put(table: dict[str, Any], place: str, value: Any) -> None:
     *tables, key = place.split(".")
+    if tables[:1] == ["axes"] and (name := tables[-1]) not in table.get("axes", {}):
+        raise InputError(f"cannot override {place}: no axis {name!r}; {suggestion(name, table.get('axes', {}))}")
     for name in tables:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):

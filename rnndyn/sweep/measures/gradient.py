@@ -10,7 +10,6 @@ from pydantic import Field
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, status
 from rnndyn.sweep.part import Listed, Natural, Part, Whole
-from rnndyn.sweep.start import ZERO
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -24,7 +23,7 @@ class GradientMeasure(Part):
     """`[measure.gradient]`: yields `log_norms` (ln ||dL/ds||, over `lag`) and `gradient_status`.
 
     The loss has a gradient of norm 1 at the last state, the same in every component that it reads. The networks start
-    from `initial_state` of `[run]` ("zero" if it is left out, as in training).
+    from `initial_state` of `[run]`.
     """
 
     horizon: Whole = Field(description="steps from the loss back to where the gradient is measured")
@@ -57,7 +56,7 @@ class Reach(Measurement):
         read = "every component" if options.loss == "all" else f"every component of {options.loss}"
         begin = f"{self.transient} steps after " if self.transient else ""
         how = (
-            f"back-propagation through {self.horizon} steps from {begin}{study.run.start_words(ZERO)}; the loss has a "
+            f"back-propagation through {self.horizon} steps from {begin}{study.run.start_words()}; the loss has a "
             f"gradient of norm 1 at the last state, the same in {read}"
         )
         attrs = {"long_name": "log of the gradient norm ln ||dL/ds||", "units": "nat", "how": how}
@@ -103,7 +102,7 @@ class Reach(Measurement):
         """Return the log norms, the status, and the slope if it is asked for."""
         from rnndyn import dynamics
 
-        state = block.start(ZERO)
+        state = block.start()
         if self.transient:
             inputs = block.inputs(0, self.transient)
             options = block.options() | {"progress": False}

@@ -8,7 +8,6 @@ from pydantic import Field
 from rnndyn.errors import InputError
 from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, status
 from rnndyn.sweep.part import Part, Whole
-from rnndyn.sweep.start import RANDOM
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -19,7 +18,7 @@ __all__ = ["LyapunovMeasure", "Spectrum"]
 class LyapunovMeasure(Part):
     """`[measure.lyapunov]`: yields `exponents`, `exponents_stderr`, `status` and `steps`.
 
-    Over `steps` steps after `transient` of `[run]`, from `initial_state` ("random" if it is left out).
+    Over `steps` steps after `transient` of `[run]`, from `initial_state`.
     """
 
     k: Whole | None = Field(default=None, description="how many exponents, from the largest; all")
@@ -46,7 +45,7 @@ class Spectrum(Measurement):
         which = {"exponent": np.arange(1, self.k + 1)}
         often = f"every {options.qr_every} steps" if (options.qr_every or 2) > 1 else "every step"
         how = (
-            f"{run.steps} steps after {run.transient}, from {run.start_words(RANDOM)}; frame re-orthonormalised "
+            f"{run.steps} steps after {run.transient}, from {run.start_words()}; frame re-orthonormalised "
             f"{often if options.qr_every else 'as often as its conditioning asks'}"
         )
         unit = {"units": "nat/step", "how": how}
@@ -70,7 +69,7 @@ class Spectrum(Measurement):
             k=self.table.k,
             qr_every=self.table.qr_every,
             inputs=block.inputs(0, self.length),
-            state=block.start(RANDOM),
+            state=block.start(),
             seed=self.run.seed,
             first_index=block.first,
             **block.options(),

@@ -80,9 +80,9 @@ class Block:
         drive = self._drive
         return drive if drive is None or drive.shape[-2] == 1 else drive[..., begin:end, :]
 
-    def start(self, default: str) -> NDArray[np.float64] | None:
+    def start(self) -> NDArray[np.float64] | None:
         """Return the states that the networks start from, (axes..., state size); None for zero."""
-        return build_start(self.study, self.cell, self.axes, self.first, default)
+        return build_start(self.study, self.cell, self.axes, self.first)
 
     def options(self) -> dict[str, Any]:
         """Return how to work, as keywords of the quantities."""

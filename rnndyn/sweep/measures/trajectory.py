@@ -10,7 +10,6 @@ from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, status
 from rnndyn.sweep.part import Listed, Part, Whole
-from rnndyn.sweep.start import RANDOM
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -24,7 +23,7 @@ BOUND = 1e12  # a state beyond this has diverged, as in `lyapunov`
 class TrajectoryMeasure(Part):
     """`[measure.trajectory]`: yields `trajectory`, the states of the last steps over `step` and `component`.
 
-    The orbit is that of the exponents: `transient + steps` of `[run]`, from `initial_state` ("random" if left out).
+    The orbit is that of the exponents: `transient + steps` of `[run]`, from `initial_state`.
     """
 
     at: dict[str, int | FiniteFloat] = Field(
@@ -65,7 +64,7 @@ class Orbit(Measurement):
         self.fixed = {name: study.axes[name].values[place] for name, place in self.at.items()}
         self.steps = self.length * math.prod(1 / len(study.axes[name].values) for name in self.at)
         self.bytes = 8.0 * (3 * self.last * cell.state_size / self._spared(study) + self.length * cell.inputs)
-        how = f"the last {self.last} of {self.length} steps, from {run.start_words(RANDOM)}"
+        how = f"the last {self.last} of {self.length} steps, from {run.start_words()}"
         if self.fixed:
             how += f", at {', '.join(f'{name} = {value:g}' for name, value in self.fixed.items())}"
         names = component_names(cell)
@@ -105,7 +104,7 @@ class Orbit(Measurement):
                     return {}
                 places[number] = int(found[0])
         options = block.options()
-        state, before = block.start(RANDOM), self.length - self.last
+        state, before = block.start(), self.length - self.last
         weights = {name: _cut(array, places) for name, array in block.weights.items()}
         state = None if state is None else _cut(state, places)
         if before > 0:
