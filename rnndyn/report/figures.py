@@ -35,6 +35,7 @@ class Drawn:
     name: str
     title: str
     caption: str
+    how: str
     alt: str
     png: bytes
     dark: bytes
@@ -83,6 +84,7 @@ def _draw(picture: Picture, name: str) -> Drawn:
         name=name,
         title=title,
         caption=_caption(picture, [str(handle.get_label()) for handle in canvas.handles]),
+        how=str(picture.data.attrs.get("how", "")),
         alt=_alt(picture, title),
         png=png,
         dark=_encode(night, "png"),
@@ -152,7 +154,7 @@ def _fixed(picture: Picture) -> dict[str, float]:
 
 
 def _caption(picture: Picture, legend: list[str]) -> str:
-    drawing, data = picture.drawing, picture.data
+    drawing = picture.drawing
     parts = [words.reading(drawing.kind, drawing.variable)]
     if picture.band and drawing.kind == "curve":
         parts.append(f"Band: {picture.band}.")
@@ -165,8 +167,6 @@ def _caption(picture: Picture, legend: list[str]) -> str:
     hatched = [label for label in legend if label.endswith("points)")]
     if hatched:
         parts.append(f"Hatched: {'; '.join(hatched)}.")
-    if how := data.attrs.get("how", ""):
-        parts.append(f"Computed: {how}.")
     return " ".join(filter(None, parts))
 
 
