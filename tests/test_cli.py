@@ -4,7 +4,6 @@ import errno
 import html.parser
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from fake_dynamics import Fake
+from support import python
 from typer.testing import CliRunner
 
 from rnndyn.cli import app
@@ -232,8 +232,8 @@ def test_the_three_lines_of_python_work(folder, monkeypatch):
     lines = re.search(r"<code>(import xarray.*?)</code>", page, re.DOTALL).group(1)
     lines = lines.replace("&#34;", '"')
     assert len(lines.splitlines()) == 3
-    done = subprocess.run([sys.executable, "-W", "error", "-c", lines], capture_output=True, text=True, check=True)
-    assert re.fullmatch(r"\[-?\d+\.\d+\]", done.stdout.strip())
+    told = python(lines, cwd=folder, PYTHONWARNINGS="error")
+    assert re.fullmatch(r"\[-?\d+\.\d+\]", told.strip())
 
 
 def test_distances_to_theory_are_within_a_cell(folder, monkeypatch):
