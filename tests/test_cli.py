@@ -190,7 +190,7 @@ def test_sweep_then_report_then_show(folder, monkeypatch):
     told(call("show", "out", "--at", "v=2"), 2, "at v: no axis")
     told(call("show", "out", "--at", "w"), 2, "--at w: expected AXIS=NUMBER")
     told(call("show", "out", "--at", "w=1", "--figure", "point.doc"), 2, "point.doc: the ending tells the kind")
-    told(call("show", "ouch"), 2, "there is no result ouch; did you mean 'out'?")
+    told(call("show", "outt"), 2, "there is no result outt; did you mean 'out'?")
     told(call("report", "."), 2, "holds no result of rnndyn")
 
 
