@@ -354,6 +354,8 @@ def test_a_partial_result_says_so(folder, monkeypatch):
     report(xr.open_zarr("out/result.zarr", chunks=None), "out")
     page = Page(Path("out/index.html").read_text(encoding="utf-8"))
     assert "a sweep that is not finished: 480 of 1\u202f640 grid points" in page.text
+    assert page.text.index("a sweep that is not finished") < page.text.index("What is asked?")
+    assert "are not computed yet" in page.text
     assert "NOT_COMPUTED" in page.text
 
 

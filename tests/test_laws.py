@@ -85,7 +85,8 @@ def test_libraries_stay_on_their_floor(path):
         assert "typer" not in used, "only cli parses"
     if own not in ("report",):
         assert not used & {"matplotlib", "jinja2"}, "only report draws"
-    assert not any(name.startswith("matplotlib.pyplot") for name in imports(path)), "pyplot keeps global state"
+    if path != PACKAGE / "report" / "style.py":  # where rd.plot makes a figure for a user who gave no axes
+        assert not any(name.startswith("matplotlib.pyplot") for name in imports(path)), "pyplot keeps global state"
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "cells").glob("*.py")), ids=by_name)
