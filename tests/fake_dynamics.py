@@ -69,6 +69,9 @@ class Fake:
         norms = np.stack([total, *[np.zeros_like(w)] * steps], axis=-1)
         return Gradients({}, None, None, norms, np.zeros(w.shape, np.int8))
 
+    def last_state(self, cell, weights, **options):
+        return self.trajectory(cell, weights, **options)[..., -1, :]
+
     def attractors(self, cell, weights, *, starts, steps, max_period, seed, first_index, progress, **options):
         from rnndyn.dynamics import theory
 

@@ -32,7 +32,7 @@ def draw_point(found: "xr.Dataset", study: "Study", path: Path) -> None:
         above, middle, below = figure.subplots(3)
         plot.trajectory(found["orbit"].isel(step=slice(-STEPS, None), component=slice(COMPONENTS)), ax=above)
         plot.profile(found["log_norms"], exponent=found["exponents"].isel(exponent=0, drop=True), ax=middle)
-        for ax in (above, middle):
+        for ax in (ax for ax in (above, middle) if ax.get_legend_handles_labels()[0]):
             ax.legend(loc="upper left", ncols=COMPONENTS, fontsize="small", framealpha=0.8)
         form = {"linestyle": "none", "marker": "o", "capsize": 4, "color": style.SERIES[0][0]}
         below.errorbar(found["exponent"], found["exponents"], found["exponents_stderr"], **form)

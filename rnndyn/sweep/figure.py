@@ -119,7 +119,7 @@ def complete(
         raise InputError(f"{where}: series = {series!r} is drawn as an axis already; choose another")
     index = _index(where, figure, kind, variable, own, coords)
     taken = {name for name in (x, y, INDEX.get(variable), *figure.mean) if name}
-    if kind == "orbit":
+    if kind in ("orbit", "trajectory"):
         taken.add("step")
     at = _at(where, figure, own, coords, taken, series)
     return Drawing(kind, variable, x, y, series, index, at, figure.mean, figure.theory, figure.title, figure.name)

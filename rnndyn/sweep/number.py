@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, FiniteFloat
@@ -48,7 +48,7 @@ class Number(Part):
         description="another variable: makes the number the share of points where both agree to 2 standard errors; "
         "no share",
     )
-    theory: int | FiniteFloat | str | None = Field(
+    theory: int | FiniteFloat | Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
         description="the number it should be (as shown), or a closed form for a curve by name (listed below); none",
     )

@@ -85,7 +85,8 @@ def _curves(curves: Mapping[str, Any]) -> str:
 
 def keys(model: type[BaseModel]) -> list[str]:
     """Return the keys of a table that its user writes; those of `Study` that are tables have sections of their own."""
-    return [name for name in model.model_fields if name != "listed" and not (model is Study and name in TABLES)]
+    names = [name for name in model.model_fields if name != "listed" and not (model is Study and name in TABLES)]
+    return sorted(names, key=lambda name: name != "init")
 
 
 def _keys(model: type[BaseModel]) -> str:
@@ -128,7 +129,9 @@ def words(annotation: Any, metadata: Any = ()) -> str:
         numeric = [kind for kind in kinds if _bare(kind) in (int, float)]
         others = [words(kind) for kind in kinds if kind not in numeric]
         if len(numeric) > 1:
-            return " or ".join(["number", *("axis" if other == "text" else other for other in others)])
+            axis = "number or axis" if str in kinds else "number"
+            others = [other for other in others if other != "text" or str not in kinds]
+            return axis + "".join(", or a list of them" if "list" in other else f" or {other}" for other in others)
         return " or ".join([*map(words, numeric), *others])
     if origin is tuple:
         return f"list of {words(inner[0]).replace('number', 'numbers', 1).replace('text', 'texts', 1)}"

@@ -63,7 +63,7 @@ def open_result(result: str | os.PathLike[str]) -> "xr.Dataset":
     path = Path(result)
     directory = folder_of(path)
     if not path.exists():
-        near = [str(found) for found in sorted(path.parent.glob("*"))] if path.parent.is_dir() else []
+        near = [str(found.parent) for found in sorted(path.parent.glob(f"*/{MANIFEST}"))]
         raise InputError(f"there is no result {path}; {suggestion(path, near)}")
     manifest = read_manifest(directory) if directory.is_dir() else None
     if manifest is None or not manifest.get("laid_out"):

@@ -188,7 +188,7 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
 
 def _put(table: dict[str, Any], place: str, value: Any) -> None:
     *tables, key = place.split(".")
-    if tables[:1] == ["axes"] and (name := tables[-1]) not in table.get("axes", {}):
+    if tables[:1] == ["axes"] and len(tables) > 1 and (name := tables[1]) not in table.get("axes", {}):
         raise InputError(f"cannot override {place}: no axis {name!r}; {suggestion(name, table.get('axes', {}))}")
     for name in tables:
         table = table.setdefault(name, {})

@@ -51,7 +51,8 @@ def _check(study: "Study", cell: Any, name: str, shape: Shape, value: Any) -> No
     if not value:
         raise ValueError("the table is empty: give init = ..., or a value for each gate")
     blocks = _blocks(cell, shape)
-    if not blocks and set(value) - set(cell.gates):
+    known = {name for init in INITIALISERS.values() for name in init.model_fields}
+    if not blocks or set(value) & (known - set(cell.gates)):
         raise ValueError(f"init is missing: one of {', '.join(map(repr, INITIALISERS))}")
     for gate, inner in value.items():
         if gate not in blocks:
