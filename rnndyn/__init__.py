@@ -29,6 +29,7 @@ LAZY = {
     "Study": ".sweep",
     "sweep": ".sweep",
     "report": ".report",
+    "plot": ".report",
 }
 
 __all__ = ["InputError", *cells.__all__, *LAZY]

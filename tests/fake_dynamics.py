@@ -18,7 +18,7 @@ class Fake:
     def install(self, monkeypatch):
         from rnndyn import dynamics, kernels
 
-        for name in ("lyapunov", "gradients", "attractors"):
+        for name in ("trajectory", "lyapunov", "gradients", "attractors"):
             monkeypatch.setattr(dynamics, name, getattr(self, name), raising=False)
         monkeypatch.setattr(kernels, "fingerprint", lambda cell: "fake", raising=False)
         monkeypatch.setattr(kernels, "describe", lambda: {"numba": "0"}, raising=False)
@@ -28,17 +28,25 @@ class Fake:
         raise self.bomb
 
     def _call(self, name, weights, progress, **options):
-        if self.fuse is not None and len(self.calls) == self.fuse:
-            raise self.bomb
-        self.calls.append((name, options))
+        if progress is not False:  # the sweep's; a report asks for its few points in silence
+            if self.fuse is not None and len(self.calls) == self.fuse:
+                raise self.bomb
+            self.calls.append((name, options))
         others = [weights[name][..., 0] for name in weights if name.startswith("bias_i")]
         w, b, *_ = np.broadcast_arrays(weights["weight_hh"][..., 0, 0], weights["bias_hh"][..., 0], *others)
-        if progress is not None:
+        if callable(progress):
             progress(w.size // 2, w.size)
             progress(w.size, w.size)
         return w, b
 
-    def lyapunov(self, cell, weights, *, steps, transient, seed, first_index, progress, **options):
+    def trajectory(self, cell, weights, *, steps, state, progress, **options):
+        w, b = self._call("trajectory", weights, progress, **options)
+        states = [np.broadcast_to(np.asarray(state)[..., 0], w.shape)]
+        for _ in range(steps):
+            states.append(np.tanh(w * states[-1] + b))
+        return np.stack(states, axis=-1)[..., None]
+
+    def lyapunov(self, cell, weights, *, steps, transient, seed, progress, first_index=0, **options):
         w, b = self._call("lyapunov", weights, progress, first_index=first_index, **options)
         draws = [np.random.default_rng([seed, first_index + i]).standard_normal() for i in range(w.size)]
         h, total = 0.1 * np.reshape(draws, w.shape), 0.0
@@ -60,6 +68,9 @@ class Fake:
                 total = total + np.log(np.abs(w) * (1 - h * h))
         norms = np.stack([total, *[np.zeros_like(w)] * steps], axis=-1)
         return Gradients({}, None, None, norms, np.zeros(w.shape, np.int8))
+
+    def last_state(self, cell, weights, **options):
+        return self.trajectory(cell, weights, **options)[..., -1, :]
 
     def attractors(self, cell, weights, *, starts, steps, max_period, seed, first_index, progress, **options):
         from rnndyn.dynamics import theory

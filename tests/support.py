@@ -1,7 +1,13 @@
 """What the tests share: the cells under test with their twins, random networks, comparisons with honest tolerances."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 
+ROOT = Path(__file__).parents[1]
 EPS = np.finfo(float).eps
 
 FAMILIES = {
@@ -106,3 +112,12 @@ def rotation(angle, scale=1.0):
 def log_moduli(matrix):
     """ln |eigenvalues| from large to small."""
     return np.sort(np.log(np.abs(np.linalg.eigvals(matrix))))[::-1]
+
+
+def python(code, *arguments, path=ROOT, cwd=None, **environment):
+    """Run code (or a script, a Path) in a process of its own, its modules from `path`; returns what it prints."""
+    command = [sys.executable, *(["-c", code] if isinstance(code, str) else [str(code)]), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(path)} | {name: str(value) for name, value in environment.items()}
+    done = subprocess.run(command, cwd=cwd or path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -6,19 +6,16 @@ import os
 import pickle
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support import FAMILIES, assert_same_result, build, random_weights
+import support
+from support import FAMILIES, ROOT, assert_same_result, build, random_weights
 
 import rnndyn as rd
 from rnndyn.errors import InputError
 from rnndyn.kernels.rule import bind
 
-ROOT = Path(__file__).parents[1]
 RECORD = """
 from numba.core import event
 recording = event.install_recorder("numba:compile")
@@ -30,13 +27,9 @@ print(json.dumps([float(found), len(recorder.buffer)]))
 """
 
 
-def python(code, *arguments, path=ROOT, **environment):
+def python(*arguments, **options):
     """Run code or a script in a process of its own; returns the last line of its output, read as JSON."""
-    command = [sys.executable, *(["-c", code] if isinstance(code, str) else [str(code)]), *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(path)} | {name: str(value) for name, value in environment.items()}
-    done = subprocess.run(command, cwd=path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(support.python(*arguments, **options).splitlines()[-1])
 
 
 # --- edits between processes ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import python
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rnndyn"
@@ -84,7 +85,8 @@ def test_libraries_stay_on_their_floor(path):
         assert "typer" not in used, "only cli parses"
     if own not in ("report",):
         assert not used & {"matplotlib", "jinja2"}, "only report draws"
-    assert not any(name.startswith("matplotlib.pyplot") for name in imports(path)), "pyplot keeps global state"
+    if path != PACKAGE / "report" / "style.py":  # where rd.plot makes a figure for a user who gave no axes
+        assert not any(name.startswith("matplotlib.pyplot") for name in imports(path)), "pyplot keeps global state"
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "cells").glob("*.py")), ids=by_name)
@@ -115,33 +117,34 @@ def test_top_level_of_the_repository():
     assert {name for name in top if not name.startswith(".")} <= allowed
 
 
-def python(*arguments):
-    """Run Python in the repository; returns (output, CPU seconds), which a busy machine changes little."""
+def timed(code):
+    """Run code in a process of its own; returns (output, CPU seconds), which a busy machine changes little."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = python(code)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return done.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return told, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    loaded, _ = python("-c", "import sys, rnndyn; print(*sys.modules)")
+    loaded = python("import sys, rnndyn; print(*sys.modules)")
     assert not set(loaded.split()) & set(HEAVY)
 
 
 def test_help_loads_nothing_heavy():
     code = "import sys\ntry:\n import rnndyn.cli; sys.argv = ['rnndyn', '--help']; rnndyn.cli.main()\n"
-    loaded, _ = python("-c", code + "except SystemExit:\n print(*sys.modules)")
+    loaded = python(code + "except SystemExit:\n print(*sys.modules)")
     assert "numpy" not in loaded.split()
     assert not set(loaded.split()) & (set(HEAVY) - {"typer", "rich"})
 
 
 def test_importing_and_helping_are_quick():
-    empty = min(python("-c", "pass")[1] for _ in range(3))
-    assert min(python("-c", "import rnndyn")[1] for _ in range(3)) - empty <= 0.3
-    assert min(python("-m", "rnndyn", "--help")[1] for _ in range(3)) <= 0.5
+    empty = min(timed("pass")[1] for _ in range(3))
+    assert min(timed("import rnndyn")[1] for _ in range(3)) - empty <= 0.3
+    helping = "import runpy, sys; sys.argv = ['rnndyn', '--help']; runpy.run_module('rnndyn', run_name='__main__')"
+    assert min(timed(helping)[1] for _ in range(3)) <= 0.5
 
 
 def test_importing_the_floors_compiles_and_draws_nothing():
     code = "import sys; from rnndyn import cells; from rnndyn.sweep import read_study; "
-    loaded, _ = python("-c", code + "read_study('studies/scalar_stability.toml'); print(*sys.modules)")
+    loaded = python(code + "read_study('studies/scalar_stability.toml'); print(*sys.modules)")
     assert not set(loaded.split()) & {"xarray", "zarr", "matplotlib", "jinja2"}

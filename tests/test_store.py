@@ -96,7 +96,7 @@ def test_manifest_tells_how_it_was_made(study, monkeypatch, tmp_path):
     assert identity["fingerprint"] == "fake"
     assert identity["machine"]["architecture"] == os.uname().machine
     assert identity["machine"]["cpu_features"]
-    assert identity["study"]["run"] == {"steps": 20, "transient": 0, "seed": 0, "dtype": "float64", "device": "auto"}
+    assert identity["study"]["run"].items() >= {"steps": 20, "transient": 0, "seed": 0, "dtype": "float64"}.items()
     assert os.uname().nodename not in text or os.uname().nodename in STUDY
     assert str(tmp_path) not in text
 

@@ -8,7 +8,8 @@ import pytest
 from rnndyn.errors import InputError
 from rnndyn.sweep.grid import LEAST, MOST, chunk_shape, chunks
 from rnndyn.sweep.study import Study, read_study
-from rnndyn.sweep.weights import build_weights, normal
+from rnndyn.sweep.value import generator
+from rnndyn.sweep.weights import build_weights
 
 STUDIES = Path(__file__).parents[1] / "studies"
 GOOD = """
@@ -41,6 +42,10 @@ def study(tmp_path):
         return read_study(path, overrides)
 
     return read
+
+
+def draw(study_seed, name, seed, shape):
+    return generator(study_seed, name, seed).standard_normal(shape)
 
 
 def test_every_study_of_the_repository_is_valid():
@@ -108,7 +113,13 @@ MISTAKES = [
     ("units = 2", 'units = 2\nactivation = "tnah"', "[cell]: "),
     ("num = 3", "nun = 3", "[axes] w"),
     ("num = 3", "num = 0", "[axes] w.num = 0: expected at least 1"),
-    ("num = 3 ", "num = 3, scale = 1 ", "unknown key 'scale' in [axes] w; known: start, stop, num"),
+    ("num = 3 ", "num = 3, step = 1 ", "unknown key 'step' in [axes] w; did you mean 'stop'?"),
+    (
+        "num = 3 ",
+        'num = 3, scale = "lin" ',
+        "[axes] w.scale = 'lin': expected 'linear' or 'log'; did you mean 'linear'",
+    ),
+    ("num = 3 ", 'num = 3, scale = "log" ', "[axes] w: scale = 'log' needs start and stop of one sign, not -1 to 1"),
     (", num = 3", "", "[axes] w: num missing: give start, stop and num, or a list of numbers"),
     ("start = -1.0", "start = nan", "[axes] w.start = nan: expected a finite number"),
     ("stop = 1.0", "stop = -1.0", "[axes] w: its values must rise (or fall)"),
@@ -127,13 +138,14 @@ MISTAKES = [
     ('["-w", 0.5]', "[[1], [1, 2]]", "its rows differ in length"),
     ('["-w", 0.5]', "[true, 1]", "True is neither a number nor the name of an axis"),
     ('["-w", 0.5]', "[inf, 1]", "inf is not a finite number"),
-    ('"normal"', '"normall"', "init = 'normall': expected 'normal'"),
+    ('"normal"', '"normall"', "init = 'normall': expected one of 'normal', 'uniform'"),
+    ('"normal"', '"normall"', "did you mean 'normal'?"),
     ('gain = "w"', 'gian = "w"', "unknown key 'gian'; did you mean 'gain'?"),
     ('seed = "net"', 'seed = "not"', "'not' is no axis; did you mean 'net'?"),
     ("[cell]", "claim = 10\n[cell]", "claim = 10: expected at most 9"),
     ("[cell]", "title = 3\n[cell]", "title = 3: expected a text in quotes"),
     ("[measure", '[[figure]]\nvariable = "exponent"\n[measure', "did you mean 'exponents'?"),
-    ("[measure", '[[figure]]\nvariable = "exponents"\nx = "v"\n[measure', "x = 'v' is no axis"),
+    ("[measure", '[[figure]]\nvariable = "exponents"\nx = "v"\n[measure', "x = 'v' is no axis of it"),
     ("[measure", '[[figure]]\nvariable = "exponents"\nx = "w"\ny = "w"\n[measure', "a map needs two axes"),
     ("[measure", '[[figure]]\nvariable = "exponents"\ntheory = ["tanh_fld"]\n[measure', "did you mean 'tanh_fold'?"),
     ("[measure", '[[figure]]\nvariable = "exponents"\ntheory = ["tanh_fold"]\n[measure', "does not apply here"),
@@ -174,9 +186,9 @@ def test_weights_of_a_block(study):
     block = {"w": np.array([-1.0, 0.5]), "net": np.array([1])}
     weights = build_weights(read, read.make_cell(), block)
     assert weights["bias_hh"].tolist() == [[[1.0, 0.5]], [[-0.5, 0.5]]]
-    draw = normal(0, "weight_hh", 1, (2, 2))
-    np.testing.assert_array_equal(weights["weight_hh"][0, 0], -1.0 / np.sqrt(2) * draw)
-    np.testing.assert_array_equal(weights["weight_hh"][1, 0], 0.5 / np.sqrt(2) * draw)
+    normal = draw(0, "weight_hh", 1, (2, 2))
+    np.testing.assert_allclose(weights["weight_hh"][0, 0], -normal / np.sqrt(2), rtol=1e-15)
+    np.testing.assert_allclose(weights["weight_hh"][1, 0], 0.5 * normal / np.sqrt(2), rtol=1e-15)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("0.25", 0.25), ('"w"', 2.0), ('"-w"', -2.0)])
@@ -187,12 +199,12 @@ def test_a_single_value_fills_the_weight(study, value, expected):
 
 
 def test_random_weights_depend_on_study_seed_name_and_seed_only():
-    base = normal(0, "weight_hh", 3, (40, 50))
-    np.testing.assert_array_equal(normal(0, "weight_hh", 3, (40, 50)), base)
+    base = draw(0, "weight_hh", 3, (40, 50))
+    np.testing.assert_array_equal(draw(0, "weight_hh", 3, (40, 50)), base)
     others = [
-        normal(1, "weight_hh", 3, (40, 50)),
-        normal(0, "bias_hh", 3, (40, 50)),
-        normal(0, "weight_hh", 4, (40, 50)),
+        draw(1, "weight_hh", 3, (40, 50)),
+        draw(0, "bias_hh", 3, (40, 50)),
+        draw(0, "weight_hh", 4, (40, 50)),
     ]
     for other in others:
         assert abs(np.corrcoef(other.ravel(), base.ravel())[0, 1]) < 5 / np.sqrt(base.size)

@@ -1,7 +1,7 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
-from .gradients import Gradients, gradients
+from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, lyapunov
 from .reach import outputs, reach
 from .start import Start
@@ -20,5 +20,6 @@ __all__ = [
     "lyapunov",
     "outputs",
     "reach",
+    "slope",
     "trajectory",
 ]

@@ -3,7 +3,7 @@
 from ..cells import Cell
 from ..errors import InputError
 from .batch import DEVICES, DTYPES, choice, whole
-from .progress import reporting
+from .progress import PATIENCE, progress_display
 
 
 def check(cell, device, dtype, threads):
@@ -26,5 +26,6 @@ def over_points(function, problem, run, values, threads, progress, what):
     from ..kernels import tiles
 
     ranges = tiles.chunks(problem.count, run.width, values, threads)
-    with reporting(progress, what) as report:
-        tiles.work(function, ranges, threads, problem.count * problem.total, report)
+    total = problem.count * problem.total
+    with progress_display(progress, total, text=what, patience=PATIENCE) as display:
+        tiles.work(function, ranges, threads, total, lambda done, _: display.at(done))

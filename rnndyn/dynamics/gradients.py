@@ -8,6 +8,7 @@ from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, as_array, tailed
 from .call import check, over_points
+from .lyapunov import standard_error
 from .start import begun
 from .status import Status
 
@@ -134,3 +135,23 @@ def _gradients(problem, device, dtype, threads, progress):
         norms.reshape(*shape, total + 1),
         status.reshape(shape),
     )
+
+
+def slope(log_norms, batches=16):
+    """(1/n) (ln ||g_lag+n|| - ln ||g_lag||): mean growth of gradients per step backwards, and its standard error.
+
+    log_norms (..., T+1) over the lag, from the loss back. The first quarter is left out: there the gradient still turns
+    into the direction that grows fastest. The error is that of the exponents, over `batches` pieces of equal length.
+    Returns (slope (...), stderr (...)); both NaN where a norm is not finite, a gradient having vanished exactly.
+    """
+    total = log_norms.shape[-1] - 1
+    span = (total - total // 4) // batches
+    ends = np.moveaxis(log_norms[..., total - span * batches :: span], -1, 0).reshape(batches + 1, -1)
+    with np.errstate(invalid="ignore"):
+        sums = np.diff(ends, axis=0)[:, :, None]
+    points = sums.shape[1]
+    error = standard_error(sums, np.full(points, span), np.full(points, span * batches))[:, 0]
+    mean = sums[:, :, 0].sum(axis=0) / (span * batches)
+    known = np.isfinite(ends).all(axis=0)
+    shape = log_norms.shape[:-1]
+    return np.where(known, mean, np.nan).reshape(shape), np.where(known, error, np.nan).reshape(shape)

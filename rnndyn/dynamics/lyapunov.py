@@ -8,7 +8,7 @@ from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, whole
 from .call import check, over_points
-from .random import point_normals, point_uniforms
+from .random import point_uniforms, random_start
 from .start import begun
 from .status import Status
 
@@ -82,7 +82,7 @@ def _spectra(problem, transient, k, every, seed, first_index, device, dtype, thr
         if "state" in problem.batch.arrays:
             start = problem.state(low, high)
         else:
-            start = 0.1 * point_normals(seed, "state", first_index + low, points, size)
+            start = random_start(seed, first_index + low, points, size)
         growth = target.spectra(
             run,
             problem.theta(low, high, run.layout),

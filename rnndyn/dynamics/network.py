@@ -10,7 +10,7 @@ from ..errors import InputError, did_you_mean
 from .batch import Batch, as_array, tailed
 from .gradients import Gradients, gradients
 from .lyapunov import Lyapunov, lyapunov
-from .random import point_normals
+from .random import random_start
 from .trajectory import trajectory
 
 # --- what is given ----------------------------------------------------------------------------------------------------
@@ -41,8 +41,7 @@ class Given:
             state = np.zeros(net.state_size)
             if random is not None:
                 count = int(np.prod(self.shape, dtype=np.int64))
-                state = point_normals(random[0], "state", random[1], count, net.state_size).reshape(*self.shape, -1)
-                state *= 0.1
+                state = random_start(random[0], random[1], count, net.state_size).reshape(*self.shape, -1)
         self.state = np.broadcast_to(state, (*self.shape, net.state_size))
         self.steps = steps
 

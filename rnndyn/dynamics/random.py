@@ -5,6 +5,11 @@ import zlib
 import numpy as np
 
 
+def random_start(seed, first, count, size):
+    """Starts (count, size) of the points first .. first + count - 1: 0.1 times standard normal."""
+    return 0.1 * point_normals(seed, "state", first, count, size)
+
+
 def point_normals(seed, purpose, first, count, values):
     """Standard normal numbers (count, values) for the points first .. first + count - 1.
 
@@ -27,3 +32,19 @@ def point_uniforms(seed, purpose, first, count, values):
     stream.advance(first * (words // 4))
     raw = stream.random_raw(count * words).reshape(count, words)[:, :values]
     return (raw >> np.uint64(11)) * 2.0**-52 - 1.0
+
+
+def point_noise(seed, purpose, first, count, values):
+    """Standard normal sequences (count, values) for the points first .. first + count - 1; a shorter one is the
+    beginning of a longer one.
+
+    A point's numbers begin 2^64 places after its neighbour's; Box and Muller's transform takes pairs as they come.
+    """
+    raw = np.empty((count, -(-values // 2), 2), np.uint64)
+    for row in range(count):
+        stream = np.random.Philox(key=[seed & (2**64 - 1), zlib.crc32(purpose.encode())])
+        stream.advance((first + row) << 64)
+        raw[row] = stream.random_raw(raw[row].size).reshape(raw[row].shape)
+    uniform = (raw >> np.uint64(11)) * 2.0**-53
+    radius, angle = np.sqrt(-2.0 * np.log1p(-uniform[..., 0])), 2.0 * np.pi * uniform[..., 1]
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(count, -1)[:, :values]

@@ -43,10 +43,21 @@ def trajectory(
     return _trajectory(problem, device, dtype, threads, progress, keep=True)
 
 
-def last_state(cell, weights, *, steps, state=None, device="auto", dtype="float64", threads=None, progress=None):
-    """The state after `steps` steps, (..., state_size), without keeping those before."""
+def last_state(
+    cell,
+    weights,
+    *,
+    steps,
+    inputs=None,
+    state=None,
+    device="auto",
+    dtype="float64",
+    threads=None,
+    progress=None,
+):
+    """The state after `steps` steps, (..., state_size), without keeping those before; arguments as in `trajectory`."""
     device, dtype, threads = check(cell, device, dtype, threads)
-    problem = Problem(cell, weights, steps=steps, inputs=None, lengths=None, state=state)
+    problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=None, state=state)
     return _trajectory(problem, device, dtype, threads, progress, keep=False)[..., -1, :]
 
 

@@ -3,9 +3,11 @@
 import sys
 import types
 
+from rnndyn.report import plot
+from rnndyn.report.gallery import gallery
 from rnndyn.report.write import prepare, report
 
-__all__ = ["prepare", "report"]
+__all__ = ["gallery", "plot", "prepare", "report"]
 
 
 class _Verb(types.ModuleType):

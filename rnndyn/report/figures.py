@@ -1,160 +1,195 @@
 """The figures of a report: which ones a study gets, drawn and encoded."""
 
+import gzip
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn.report import maps, style
-from rnndyn.report.regimes import period_classes, regime_classes
-from rnndyn.sweep.checks import figure_axes
+from rnndyn.report import pictures, plot, style, words
+from rnndyn.report.pictures import Picture
+from rnndyn.sweep.figure import Figure, complete_for
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
 
-    from rnndyn.sweep.study import Figure, Study
+    from rnndyn.report.style import Canvas
+    from rnndyn.sweep.study import Study
 
 __all__ = ["Drawn", "draw_figures", "warm_up"]
 
 SVG_LIMIT = 400_000  # bytes: larger ones are not written
 DPI = 160
-CLASSES = {"attractors": regime_classes, "period": period_classes}
-STATUS = {"exponents": "status", "exponents_stderr": "status", "log_norms": "gradient_status"}
+NAMES = {"map": "Map", "curve": "Curve", "orbit": "Orbit diagram", "profile": "Profile", "trajectory": "Time course"}
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure as files: `name` without ending, the encoded images, and its words."""
+    """A figure as files: `name` without ending, images on white, for dark pages and small, its table and its words.
 
+    `csv` is compressed (gzip). `width` and `height` are those of the image in pixels.
+    """
+
+    picture: Picture
     name: str
-    variable: str
     title: str
     caption: str
+    how: str
     alt: str
     png: bytes
+    dark: bytes
     svg: bytes | None
+    csv: bytes
     width: int
     height: int
 
 
 def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
     """Draw the figures that the study names, or one for each quantity; the first one answers the question."""
-    import matplotlib
-
-    wanted = list(study.figure) or _default_figures(dataset)
-    with matplotlib.rc_context(style.RC):
-        drawn: list[Drawn] = []
-        for number, figure in enumerate(wanted):
-            name = "map" if number == 0 else f"map_{figure.variable}"
-            while any(name == other.name for other in drawn):
-                name += "_"
-            drawn.append(_draw(dataset, study, figure, name))
+    entries = list(study.figure) or _default_figures(dataset)
+    drawn: list[Drawn] = []
+    for number, entry in enumerate(entries):
+        picture = pictures.picture(dataset, study, complete_for(dataset, entry, study.axes))
+        name = picture.drawing.name or picture.drawing.kind + (f"_{picture.drawing.variable}" if number else "")
+        taken = [other.name for other in drawn]
+        free = next(
+            count for count in range(1, len(taken) + 2) if (name if count == 1 else f"{name}_{count}") not in taken
+        )
+        drawn.append(_draw(picture, name if free == 1 else f"{name}_{free}"))
     return drawn
 
 
 def warm_up() -> None:
     """Draw nothing in particular, so that fonts and formats are loaded."""
-    import matplotlib
-    import matplotlib.colors
-    import matplotlib.patheffects
+    import matplotlib.patheffects  # noqa: F401
+    import xarray as xr
 
-    with matplotlib.rc_context(style.RC):
-        figure, ax, _ = style.new_figure(bar=True)
-        style.arrange(figure, [ax.plot([0, 1], [-1, 1], label="λ‖∂₁")[0]])
-        _encode(figure, "png")
+    grid = xr.DataArray(np.eye(2) - 0.5, dims=("x", "y"), name="exponents", attrs={"units": "λ‖∂₁"})
+    _encode(_figure(lambda canvas: plot.map(grid, ax=canvas), dark=False)[0], "png")
 
 
-def _default_figures(dataset: "xr.Dataset") -> "list[Figure]":
-    from rnndyn.sweep.study import Figure
-
+def _default_figures(dataset: "xr.Dataset") -> list[Figure]:
     return [Figure(variable=name) for name in ("exponents", "log_norms", "attractors") if name in dataset]
 
 
-def _draw(dataset: "xr.Dataset", study: "Study", wanted: "Figure", name: str) -> Drawn:
-    names = list(study.axes)
-    x, y = figure_axes(wanted, names)
-    cut = {other: len(dataset[other]) // 2 for other in names if other not in (x, y)}
-    part = dataset.isel(cut).isel(exponent=0, lag=0, missing_dims="ignore").transpose(x, *([y] if y else []))
-    title, label = _words(dataset, wanted.variable)
-    at = ", ".join(f"{other} = {float(dataset[other][index]):g}" for other, index in cut.items())
-    figure, ax, bar = style.new_figure(bar=y is not None and wanted.variable not in CLASSES)
-    ax.set_title(title + (f", at {at}" if at else ""))
-    if y is None:
-        handles = _line(ax, part, wanted.variable, x, label)
-    else:
-        handles = _map(ax, bar, part, wanted, label)
-        handles += maps.theory_curves(ax, part[x].values, wanted.theory)
-    style.arrange(figure, handles)
+def _draw(picture: Picture, name: str) -> Drawn:
+    figure, canvas = _figure(lambda canvas: paint(canvas, picture), dark=False)
     png = _encode(figure, "png")
-    svg = _encode(figure, "svg") if part[wanted.variable].size <= 10_000 else b""
-    kept = svg if 0 < len(svg) <= SVG_LIMIT else None
-    pixels = (round(figure.get_figwidth() * DPI), round(figure.get_figheight() * DPI))
-    caption = _caption(dataset, wanted, x, y, handles)
-    alt = (
-        f"{'Map' if y else 'Curve'} of {title[0].lower()}{title[1:]} over {x}"
-        + (f" and {y}" if y else "")
-        + f". {caption}"
-    )
-    return Drawn(name, wanted.variable, title, caption, alt, png, kept, *pixels)
-
-
-def _words(dataset: "xr.Dataset", variable: str) -> tuple[str, str]:
-    """Return a figure's title and the label of its scale."""
-    if variable == "exponents":
-        return "Largest Lyapunov exponent", "λ₁ (nat/step)"
-    if variable == "exponents_stderr":
-        return "Standard error of the largest Lyapunov exponent", "error of λ₁ (nat/step)"
-    if variable == "log_norms":
-        lag = int(dataset["lag"][0])
-        return f"Gradient that arrives {lag} steps back", f"ln ‖∂L/∂s‖ after {lag} steps (nat)"
-    if variable == "period":
-        return "Shortest period of an attractor", "period (steps)"
-    return "Where it ends up", "number of attractors"
-
-
-def _map(ax: "Axes", bar: "Axes | None", part: "xr.Dataset", wanted: "Figure", label: str) -> list[Any]:
-    data = part[wanted.variable]
-    if wanted.variable in CLASSES:
-        return maps.class_map(ax, data, CLASSES[wanted.variable](part))
-    maps.growth_map(ax, data, label, bar)
-    return maps.statuses(ax, part[STATUS[wanted.variable]])
-
-
-def _line(ax: "Axes", part: "xr.Dataset", variable: str, x: str, label: str) -> list[Any]:
-    """Draw a variable over the only axis, with its error band."""
-    at, values = part[x].values, part[variable].values.astype(float)
-    ax.axhline(0.0, color="#8c8f93", linewidth=0.8)
-    ax.plot(
-        at, np.where(np.isfinite(values), values, np.nan), color="#9c2f22", linewidth=1.6, marker="o", markersize=2.5
-    )
-    if variable == "exponents":
-        error = part["exponents_stderr"].values
-        ax.fill_between(at, values - error, values + error, color="#9c2f22", alpha=0.25, linewidth=0)
-    ax.set_xlabel(x)
-    ax.set_ylabel(label)
-    return []
-
-
-def _caption(dataset: "xr.Dataset", wanted: "Figure", x: str, y: str | None, handles: list[Any]) -> str:
-    attrs = dataset[wanted.variable].attrs
-    sentence = {
-        "exponents": "Below zero (pale) nearby states meet and the network settles; above zero (dark red) they part "
-        "and it does not; grey is the border between.",
-        "log_norms": "Below zero (pale) the gradient has shrunk, above zero (dark red) it has grown; grey is as large "
-        "as it was at the loss.",
-        "attractors": "How many attractors random starts reach, and the shortest period among them.",
-        "period": "The shortest period among the attractors that random starts reach; period 1 is a fixed point.",
-    }.get(wanted.variable, "")
-    legend = "; ".join(str(handle.get_label()) for handle in handles)
-    return " ".join(
-        filter(None, [sentence, f"Shown: {legend}." if legend else "", f"Computed: {attrs.get('how', '')}."])
+    svg = _encode(figure, "svg") if picture.data.size <= 10_000 else b""
+    night, _ = _figure(lambda canvas: paint(canvas, picture), dark=True)
+    title = canvas.ax.get_title(loc="left")
+    return Drawn(
+        picture=picture,
+        name=name,
+        title=title,
+        caption=_caption(picture, [str(handle.get_label()) for handle in canvas.handles]),
+        how=str(picture.data.attrs.get("how", "")),
+        alt=_alt(picture, title),
+        png=png,
+        dark=_encode(night, "png"),
+        svg=svg if 0 < len(svg) <= SVG_LIMIT else None,
+        csv=gzip.compress(pictures.csv(picture).encode(), 6, mtime=0),
+        width=round(figure.get_figwidth() * DPI),
+        height=round(figure.get_figheight() * DPI),
     )
 
 
-def _encode(figure: Any, form: str) -> bytes:
+def thumbnail(picture: Picture) -> bytes:
+    """Return a small image (PNG) of a figure for a gallery: the picture alone, its two axes named."""
+    figure, _ = _figure(lambda canvas: paint(canvas, picture), dark=False, small=True)
+    return _encode(figure, "png", 100)
+
+
+def _figure(draw: Any, dark: bool, small: bool = False) -> "tuple[Any, Canvas]":
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Empty
+
+    with matplotlib.rc_context(style.rc(dark)):
+        figure = Empty()
+        FigureCanvasAgg(figure)
+        canvas = style.new_canvas(figure)
+        draw(canvas)
+        (canvas.shrink if small else canvas.arrange)()
+        return figure, canvas
+
+
+def paint(canvas: "Canvas", picture: Picture) -> None:
+    """Draw a picture as `rd.plot` does."""
+    drawing, data, title = picture.drawing, picture.data, _title(picture)
+    if drawing.kind == "map":
+        options: dict[str, Any] = {"x": drawing.x, "y": drawing.y, "period": picture.period, "theory": drawing.theory}
+        shown = picture.status if drawing.variable not in ("attractors", "period") else None
+        plot.map(data, status=shown, title=title, ax=canvas, **options)
+    elif drawing.kind == "curve":
+        shown = picture.status if picture.status is None or data.ndim == 1 else _worst(picture.status)
+        plot.curve(data, x=drawing.x, error=picture.error, status=shown, theory=picture.theory, title=title, ax=canvas)
+    elif drawing.kind == "profile":
+        plot.profile(data, exponent=picture.exponent, theory=picture.theory, title=title, ax=canvas)
+    elif drawing.kind == "orbit":
+        plot.orbit(data, x=drawing.x, skip=0, title=title, ax=canvas)
+    else:
+        plot.trajectory(data, plane=drawing.x is None, title=title, ax=canvas)
+
+
+def _worst(status: "xr.DataArray") -> "xr.DataArray":
+    """Return the worst status among the lines of a curve."""
+    return status.max([status.dims[0]], keep_attrs=True)
+
+
+def _title(picture: Picture) -> str:
+    drawing = picture.drawing
+    if drawing.title:
+        return drawing.title
+    own = "Where the state goes" if drawing.kind == "orbit" else words.title(picture.data)
+    fixed = [f"{name} = {words.plain(v)}" for name, v in _fixed(picture).items()]
+    return own + (f", at {', '.join(fixed)}" if fixed else "")
+
+
+def _fixed(picture: Picture) -> dict[str, float]:
+    """Return the values at which axes are held."""
+    at = picture.drawing.at.items()
+    return {name: v for name, v in at if not isinstance(v, tuple) and name not in ("lag", "step", "component")}
+
+
+def _caption(picture: Picture, legend: list[str]) -> str:
+    drawing = picture.drawing
+    parts = [words.reading(drawing.kind, drawing.variable)]
+    if picture.band and drawing.kind == "curve":
+        parts.append(f"Band: {picture.band}.")
+    elif drawing.mean:
+        parts.append(f"Mean over {' and '.join(drawing.mean)}.")
+    if picture.exponent is not None and drawing.kind == "profile":
+        parts.append("Dashed: the slope that the largest Lyapunov exponent, measured on its own, demands.")
+    if drawing.theory:
+        parts.append("Dashed: closed formulas, fitted to nothing.")
+    hatched = [label for label in legend if label.endswith("points)")]
+    if hatched:
+        parts.append(f"Hatched: {'; '.join(hatched)}.")
+    return " ".join(filter(None, parts))
+
+
+def _alt(picture: Picture, title: str) -> str:
+    """Return what somebody who cannot see the figure should know of it."""
+    data, drawing = picture.data, picture.drawing
+    over = " and ".join(
+        f"{name} from {words.plain(data[name].values[0])} to {words.plain(data[name].values[-1])}"
+        for name in (drawing.x, drawing.y)
+        if name is not None
+    )
+    values = data.values[np.isfinite(data.values)]
+    text = f"{NAMES[drawing.kind]}: {title}" + (f", over {over}" if over else "") + "."
+    if len(values):
+        unit = data.attrs.get("units", "1").replace("1", "")
+        text += f" Values from {words.plain(values.min(), 3)} to {words.plain(values.max(), 3)} {unit}".rstrip() + "."
+    if drawing.variable in ("exponents", "log_norms") and len(values):
+        text += f" {100 * np.mean(values < 0):.0f} % of them are below zero."
+    return text
+
+
+def _encode(figure: Any, form: str, dpi: int = DPI) -> bytes:
     buffer = io.BytesIO()
     metadata = {"Date": None} if form == "svg" else {"Software": None}
-    figure.savefig(buffer, format=form, dpi=DPI, metadata=metadata)
+    figure.savefig(buffer, format=form, dpi=dpi, metadata=metadata)
     return buffer.getvalue()

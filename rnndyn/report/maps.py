@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnndyn.report import style
+from rnndyn.report import style, words
 from rnndyn.report.regimes import Classes
 from rnndyn.sweep.curves import CURVES
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-__all__ = ["class_map", "growth_map", "limits", "statuses", "theory_curves"]
+    from rnndyn.report.style import Canvas
+
+__all__ = ["class_map", "edges", "even", "growth_map", "limits", "share", "size_map", "statuses", "theory_curves"]
 
 
 def edges(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -46,8 +48,9 @@ def _round_up(value: float) -> float:
     return float(size * next(step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * size >= value * (1 - 1e-9)))
 
 
-def _fill(ax: "Axes", data: "xr.DataArray", values: NDArray[Any], **options: Any) -> Any:
+def _fill(canvas: "Canvas", data: "xr.DataArray", values: NDArray[Any], **options: Any) -> Any:
     """Colour the cells of a 2-D array with dimensions (x, y); crisp, never blurred across a border."""
+    ax = canvas.ax
     x, y = (data[name].values for name in data.dims)
     image: Any
     if even(x) and even(y):
@@ -58,57 +61,75 @@ def _fill(ax: "Axes", data: "xr.DataArray", values: NDArray[Any], **options: Any
         image = ax.pcolormesh(edges(x), edges(y), values.T, rasterized=True, **options)
     ax.set_xlim(min(edges(x)), max(edges(x)))
     ax.set_ylim(min(edges(y)), max(edges(y)))
-    ax.set_xlabel(str(data.dims[0]))
-    ax.set_ylabel(str(data.dims[1]))
+    ax.set_xlabel(words.axis(data[data.dims[0]]))
+    ax.set_ylabel(words.axis(data[data.dims[1]]))
     return image
 
 
-def growth_map(ax: "Axes", data: "xr.DataArray", label: str, bar_ax: "Axes | None" = None) -> None:
-    """Draw a quantity whose sign matters (dimensions x, y), with its colour bar in `bar_ax` (or beside `ax`)."""
-    values = data.values
+def growth_map(canvas: "Canvas", data: "xr.DataArray") -> None:
+    """Draw a quantity whose sign matters (dimensions x, y): colours centred at zero, the bar as far as they occur."""
+    values = data.values.astype(float)
     end = limits(values)
-    image = _fill(ax, data, values, cmap=style.growth_colours(), vmin=-end, vmax=end)
-    below, above = bool(np.any(values < -end)), bool(np.any(values > end))
+    image = _fill(canvas, data, values, cmap=style.growth_colours(), vmin=-end, vmax=end)
+    finite = values[np.isfinite(values)]
+    least, most = (float(finite.min()), float(finite.max())) if len(finite) else (-end, end)
+    below, above = least < -end or bool(np.any(values == -np.inf)), most > end or bool(np.any(values == np.inf))
+    bar = _bar(canvas, image, words.scale(data), below, above)
+    low, high = (-end if below else min(least, -0.05 * end)), (end if above else max(most, 0.05 * end))
+    bar.ax.set_ylim(low, high)
+    bar.ax.axhline(0.0, color="black", linewidth=1.4)
+
+
+def size_map(canvas: "Canvas", data: "xr.DataArray") -> None:
+    """Draw a quantity without a sign, such as an error (dimensions x, y)."""
+    values = data.values.astype(float)
+    finite = values[np.isfinite(values)]
+    end = _round_up(float(np.quantile(finite, 0.98))) if len(finite) and finite.max() > 0 else 1.0
+    start = 0.0 if not len(finite) or finite.min() >= 0 else float(finite.min())
+    image = _fill(canvas, data, values, cmap=style.size_colours(), vmin=start, vmax=end)
+    _bar(canvas, image, words.scale(data), False, bool(np.any(values > end)))
+
+
+def _bar(canvas: "Canvas", image: Any, label: str, below: bool, above: bool) -> Any:
+    """Draw the colour bar; an arrow at an end says that values lie beyond it."""
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
-    figure = ax.get_figure()
-    assert figure is not None
-    bar = figure.colorbar(image, ax=None if bar_ax is not None else ax, cax=bar_ax, extend=extend)
+    bar = canvas.figure.colorbar(image, ax=None if canvas.bar else canvas.ax, cax=canvas.bar, extend=extend)
     bar.set_label(label)
     bar.outline.set_linewidth(0.6)
-    bar.ax.axhline(0.0, color="black", linewidth=1.0)
+    return bar
 
 
-def class_map(ax: "Axes", data: "xr.DataArray", classes: Classes) -> list[Any]:
-    """Draw named regions; returns the legend's patches, with the share of each region."""
+def class_map(canvas: "Canvas", data: "xr.DataArray", classes: Classes) -> None:
+    """Draw named regions; the legend tells the share of each."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
     colours = [style.UNDECIDED, *style.REGIMES[: len(classes.names)]]
-    _fill(ax, data, classes.index, cmap=ListedColormap(colours), vmin=-1.5, vmax=len(classes.names) - 0.5)
+    _fill(canvas, data, classes.index, cmap=ListedColormap(colours), vmin=-1.5, vmax=len(classes.names) - 0.5)
     total = classes.index.size
     rows = list(zip(classes.names, classes.counts(), colours[1:], strict=True))
     missing = int(np.sum(classes.index < 0))
     if missing:
         rows.append(("undecided", missing, style.UNDECIDED))
-    return [
-        Patch(facecolor=colour, edgecolor="#3a3f47", linewidth=0.6, label=f"{name}, {share(count, total)}")
+    canvas.handles += [
+        Patch(facecolor=colour, edgecolor=style.INK, linewidth=0.6, label=f"{name}, {share(count, total)}")
         for name, count, colour in rows
     ]
 
 
-def statuses(ax: "Axes", status: "xr.DataArray") -> list[Any]:
-    """Hatch the points whose status makes their value no exponent; returns the legend's patches, with counts."""
+def statuses(canvas: "Canvas", status: "xr.DataArray") -> None:
+    """Hatch the points (x, or x and y) whose status says that their value is not what it seems, and count them."""
     from matplotlib.patches import Patch
 
-    names = dict(zip(status.attrs["flag_values"], str(status.attrs["flag_meanings"]).split(), strict=True))
-    patches = []
-    for flag, name in names.items():
+    flags = dict(zip(status.attrs["flag_values"], str(status.attrs["flag_meanings"]).split(), strict=True))
+    for flag, name in flags.items():
         found = status.values == flag
         if name in style.HATCHES and found.any():
-            _hatch(ax, status, found, style.HATCHES[name])
+            (_hatch if found.ndim == 2 else _hatch_span)(canvas.ax, status, found, style.HATCHES[name])
             label = f"{name.lower().replace('_', ' ')}: {share(int(found.sum()), found.size)} ({found.sum()} points)"
-            patches.append(Patch(facecolor="white", edgecolor="#3a3f47", hatch=style.HATCHES[name], label=label))
-    return patches
+            canvas.handles.append(
+                Patch(facecolor="white", edgecolor=style.INK, hatch=style.HATCHES[name], linewidth=0.6, label=label)
+            )
 
 
 def _hatch(ax: "Axes", data: "xr.DataArray", mask: NDArray[np.bool_], pattern: str) -> None:
@@ -119,21 +140,27 @@ def _hatch(ax: "Axes", data: "xr.DataArray", mask: NDArray[np.bool_], pattern: s
     ax.contourf(*fine, twice.T, levels=[0.5, 1.5], colors="none", hatches=[pattern])
 
 
-def theory_curves(ax: "Axes", x: NDArray[Any], names: tuple[str, ...]) -> list[Any]:
-    """Draw named theory curves, dashed in black on a white seam; returns their legend lines."""
+def _hatch_span(ax: "Axes", data: "xr.DataArray", mask: NDArray[np.bool_], pattern: str) -> None:
+    """Hatch the stretches of the only axis that `mask` marks, from bottom to top."""
+    at = edges(data[data.dims[0]].values)
+    steps = np.diff(np.concatenate([[0], mask.astype(int), [0]]))
+    for start, stop in zip(np.flatnonzero(steps > 0), np.flatnonzero(steps < 0), strict=True):
+        ax.axvspan(at[start], at[stop], facecolor="none", edgecolor=style.SOFT, hatch=pattern, linewidth=0, zorder=0)
+
+
+def theory_curves(canvas: "Canvas", x: NDArray[Any], names: tuple[str, ...]) -> None:
+    """Draw named theory curves over a map, dashed in black on a white seam."""
     from matplotlib.patheffects import withStroke
 
-    lines = []
     for name, dashes in zip(names, style.THEORY, strict=False):
         curve = CURVES[name]
         at = np.unique(np.append(np.linspace(min(x), max(x), 4001), np.clip(curve.tip, min(x), max(x))))
         for sign in (1, -1):
-            (line,) = ax.plot(
-                at, sign * curve.height(at), color="black", linewidth=1.4, linestyle=dashes, label=curve.label
+            (line,) = canvas.ax.plot(
+                at, sign * curve.height(at), color="black", linewidth=1.8, linestyle=dashes, label=curve.label
             )
-            line.set_path_effects([withStroke(linewidth=3.0, foreground="white", alpha=0.75)])
-        lines.append(line)
-    return lines
+            line.set_path_effects([withStroke(linewidth=3.6, foreground="white", alpha=0.8)])
+        canvas.handles.append(line)
 
 
 def share(count: int, total: int) -> str:

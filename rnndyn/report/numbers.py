@@ -4,20 +4,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnndyn.report.boundaries import boundary_distances
 from rnndyn.report.maps import even, share
 from rnndyn.report.regimes import regime_classes
-from rnndyn.sweep.checks import figure_axes
+from rnndyn.report.words import plain, superscript
 from rnndyn.sweep.curves import CURVES
+from rnndyn.sweep.figure import complete_for
+from rnndyn.sweep.number import Found, find_numbers
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from rnndyn.sweep.study import Study
 
-__all__ = ["CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "missing_points", "status_rows"]
+__all__ = ["CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "missing_points", "small", "status_rows"]
 
 SETTLES, CHAOTIC = "Nearby states meet: λ₁ < 0", "Nearby states part: λ₁ > 0"
 STATUSES = ("status", "gradient_status", "attractors_status")
@@ -33,12 +34,13 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Number:
-    """A line of the key numbers: what, its value, and how to take it; `kind` groups lines of one question."""
+    """A line of the key numbers: what, its value, how to take it, what theory says; `kind`: which part it answers."""
 
     what: str
     value: str
     note: str = ""
     kind: str = ""
+    theory: str = ""
 
 
 def count(number: int) -> str:
@@ -47,14 +49,14 @@ def count(number: int) -> str:
 
 
 def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
-    """Return the key numbers of a result, those of each measurement and then those of the theory curves."""
-    numbers = []
+    """Return the key numbers of a result: those the study names, of each measurement, and of the theory curves."""
+    numbers = [_named_number(found) for found in find_numbers(dataset, study)]
     if "exponents" in dataset:
         numbers += _exponent_numbers(dataset, study)
     if "log_norms" in dataset:
         numbers += _gradient_numbers(dataset, study)
     if "attractors" in dataset:
-        classes = regime_classes(dataset)
+        classes = regime_classes(dataset["attractors"], dataset["period"])
         rows = zip(classes.names, classes.counts(), strict=True)
         numbers += [
             Number(name.capitalize(), share(found, study.points), _points(found), "regime") for name, found in rows
@@ -63,6 +65,21 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
         if undecided:
             numbers.append(Number("No attractor decided", share(undecided, study.points), _points(undecided)))
     return numbers + _theory_numbers(dataset, study)
+
+
+def _named_number(found: Found) -> Number:
+    """Write a number of `[[number]]` with its error, and theory beside it with the relative distance to it."""
+    theory = "" if found.theory is None else f"{100 * found.theory:g} %" if found.share else plain(found.theory, 6)
+    if found.off is not None:
+        theory += f" (off by {small(found.off)})" if found.off > 0 else " (equal)"
+    if found.share:
+        value = share(round(1e6 * found.value), 10**6)
+    elif found.stderr is not None and found.stderr > 0:
+        value = _with_error(found.value, found.stderr)
+    else:
+        value = plain(found.value, 6)
+    units = f" ({found.units})" if found.units not in ("", "1") else ""
+    return Number(found.label + units, value, found.note, "named", theory)
 
 
 def _points(number: int) -> str:
@@ -93,21 +110,27 @@ def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
         numbers.append(Number("Largest exponent (nat/step)", value, _place(dataset, study, at)))
         known = errors[np.isfinite(errors)]
         if len(known):
-            spread = f"95 % of all points are below {_small(float(np.quantile(known, 0.95)))}"
-            numbers.append(Number("Median standard error (nat/step)", _small(float(np.median(known))), spread))
+            spread = f"95 % of all points are below {small(float(np.quantile(known, 0.95)))}"
+            numbers.append(Number("Median standard error (nat/step)", small(float(np.median(known))), spread))
     return numbers
 
 
 def _gradient_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
-    values = dataset["log_norms"].isel(lag=0).values / np.log(10.0)
-    lag, total = int(dataset["lag"][0]), study.points
+    values = dataset["log_norms"].isel(lag=-1).values / np.log(10.0)
+    lag, total = int(dataset["lag"][-1]), study.points
     gone, burst = int(np.sum(values < -6)), int(np.sum(values > 6))
     numbers = [
         Number(
-            f"Gradient vanished after {lag} steps", share(gone, total), "smaller than 10⁻⁶ of what it was at the loss"
+            f"Gradient vanished after {lag} steps",
+            share(gone, total),
+            "smaller than 10⁻⁶ of what it was at the loss",
+            "vanished",
         ),
         Number(
-            f"Gradient exploded after {lag} steps", share(burst, total), "larger than 10⁶ times what it was at the loss"
+            f"Gradient exploded after {lag} steps",
+            share(burst, total),
+            "larger than 10⁶ times what it was at the loss",
+            "exploded",
         ),
     ]
     finite = np.where(np.isfinite(values), values, -np.inf)
@@ -122,11 +145,19 @@ def _gradient_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
 def _theory_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     """Return, for each theory curve of the study, how far the measured border lies from it."""
     numbers, seen = [], set()
-    for figure in study.figure:
-        x, y = figure_axes(figure, list(study.axes))
+    for entry in study.figure:
+        figure = complete_for(dataset, entry, study.axes)
+        x, y = figure.x, figure.y
         for name in figure.theory:
-            curve = CURVES[name]
-            if name in seen or y is None or curve.jumps not in dataset or len(study.axes) != 2:
+            curve = CURVES.get(name)
+            if (
+                curve is None
+                or name in seen
+                or x is None
+                or y is None
+                or curve.jumps not in dataset
+                or len(study.axes) != 2
+            ):
                 continue
             seen.add(name)
             data = dataset[curve.jumps].transpose(x, y)
@@ -143,7 +174,7 @@ def _theory_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
                 f"“{curve.jumps}”. Back from the curve to the nearest such pair: at most {found.to_border:.2f}, "
                 "where the tongue is at least two cells high"
             )
-            numbers.append(Number(what, f"at most {found.to_curve:.2f} grid cells", note))
+            numbers.append(Number(what, f"at most {found.to_curve:.2f} grid cells", note, theory="0"))
     return numbers
 
 
@@ -169,22 +200,18 @@ def missing_points(dataset: "xr.Dataset") -> int:
 
 def _place(dataset: "xr.Dataset", study: "Study", at: tuple[Any, ...]) -> str:
     places = zip(study.axes, at, strict=True)
-    return "at " + ", ".join(f"{name} = {_plain(dataset[name].values[index], 4)}" for name, index in places)
-
-
-def _plain(value: float | NDArray[Any], digits: int = 5) -> str:
-    return f"{float(value):.{digits}g}".replace("-", "−")
+    return "at " + ", ".join(f"{name} = {plain(dataset[name].values[index], 4)}" for name, index in places)
 
 
 def _with_error(value: float, error: float) -> str:
     """Return a value to the first digit of its error: "0.154 ± 0.002"."""
     if not 0 < error < np.inf:
-        return f"{_plain(value)} ± {_plain(error)}"
+        return f"{plain(value)} ± {plain(error)}"
     digits = int(np.clip(-np.floor(np.log10(error)), 0, 12))
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
-def _small(value: float) -> str:
+def small(value: float) -> str:
     """Return a number that may be tiny with one digit."""
     return _power(float(np.log10(value)), 0) if 0 < value < 1e-3 else f"{value:.1g}"
 
@@ -194,5 +221,4 @@ def _power(exponent: float, decimals: int = 2) -> str:
     if -3 <= exponent < 5:
         return f"{10**exponent:.3g}"
     whole = int(np.floor(exponent))
-    digits = str(whole).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{10 ** (exponent - whole):.{decimals}f} · 10{digits}"
+    return f"{10 ** (exponent - whole):.{decimals}f} · 10{superscript(whole)}"

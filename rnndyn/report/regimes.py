@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Classes", "period_classes", "regime_classes"]
+__all__ = ["Classes", "period_classes", "regime_classes", "value_classes"]
 
 Labels = NDArray[np.integer[Any]]
 MOST = 8
@@ -28,15 +28,22 @@ class Classes:
         return [int(np.sum(self.index == number)) for number in range(len(self.names))]
 
 
-def regime_classes(dataset: "xr.Dataset") -> Classes:
+def regime_classes(count: "xr.DataArray", period: "xr.DataArray") -> Classes:
     """Return the classes (number of attractors, shortest period) that occur, from the simplest to the richest."""
-    return _classes(dataset["attractors"].values, dataset["period"].values, _regime_name)
+    return _classes(count.values, period.values, _regime_name)
 
 
-def period_classes(dataset: "xr.Dataset") -> Classes:
+def period_classes(period: "xr.DataArray") -> Classes:
     """Return the classes of the shortest period alone."""
-    period = dataset["period"].values
-    return _classes(np.minimum(period, 1), period, lambda _, period: f"period {period}")
+    return _classes(np.minimum(period.values, 1), period.values, lambda _, period: f"period {period}")
+
+
+def value_classes(data: "xr.DataArray") -> Classes:
+    """Return the values of an array of whole numbers as classes, by its flags' names if it has some."""
+    flags = dict(zip(data.attrs.get("flag_values", ()), str(data.attrs.get("flag_meanings", "")).split(), strict=False))
+    values, where = np.unique(data.values, return_inverse=True)
+    names = [str(flags.get(int(value), f"{data.name} = {value}" if data.name else value)) for value in values]
+    return _at_most(where.reshape(data.shape).astype(np.int64), [name.lower().replace("_", " ") for name in names])
 
 
 def _classes(count: Labels, period: Labels, name: Callable[[int, int], str]) -> Classes:
@@ -46,6 +53,11 @@ def _classes(count: Labels, period: Labels, name: Callable[[int, int], str]) -> 
     index = np.full(count.shape, -1, dtype=np.int64)
     index[decided] = where
     names = [name(int(code % base), int(code // base)) for code in codes]
+    return _at_most(index, names)
+
+
+def _at_most(index: NDArray[np.int64], names: list[str]) -> Classes:
+    """Gather what is beyond the number of colours."""
     if len(names) > MOST:
         index = np.minimum(index, MOST - 1)
         names = [*names[: MOST - 1], f"{len(names) - MOST + 1} other kinds"]

@@ -1,6 +1,9 @@
 """A report on the disk: the figures as files and the page that shows them."""
 
+import contextlib
+import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["prepare", "report"]
+
+MAP = "map.html"
+GALLERY = "reports"  # a folder of this name above a report gets a gallery of all reports in it
 
 
 def prepare() -> None:
@@ -29,8 +35,10 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
 
     Each file is written whole or not at all, the page last. Raises InputError if `dataset` is not of a sweep.
     """
-    from rnndyn.report.figures import draw_figures
-    from rnndyn.report.page import render
+    from rnndyn.report.explore import exploration
+    from rnndyn.report.figures import draw_figures, thumbnail
+    from rnndyn.report.gallery import CARD, gallery
+    from rnndyn.report.page import TABLE_LIMIT, Page
     from rnndyn.sweep.study import Study
 
     if "study" not in dataset.attrs or "manifest" not in dataset.attrs:
@@ -40,9 +48,37 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     dataset = dataset.load()
     figures = draw_figures(dataset, study)
+    page = Page(dataset, study, figures)
+    leave: dict[str, str | bytes] = {}
     for figure in figures:
-        files.write(directory / f"{figure.name}.png", figure.png)
+        leave[f"{figure.name}.png"] = figure.png
         if figure.svg is not None:
-            files.write(directory / f"{figure.name}.svg", figure.svg)
-    files.write(directory / PAGE, render(dataset, study, figures, directory))
+            leave[f"{figure.name}.svg"] = figure.svg
+        if len(figure.csv) > TABLE_LIMIT:
+            leave[f"{figure.name}.csv.gz"] = figure.csv
+    if figures:
+        leave["thumbnail.png"] = thumbnail(figures[0].picture)
+    try:
+        points = exploration(dataset, study)
+    except InputError as error:  # a file of the user's own, a cell or an input, that is not there any more
+        page.warn(f"The page of the map, point by point, could not be made: {error}")
+        points = None
+    if points is not None:
+        leave[MAP] = page.render_map(points)
+    leave[CARD] = json.dumps({**page.card(), "files": sorted(leave)}, indent=2, ensure_ascii=False) + "\n"
+    leave[PAGE] = page.render(directory, MAP in leave)
+    _forget(directory, CARD, leave)
+    for name, content in leave.items():
+        files.write(directory / name, content)
+    if directory.resolve().parent.name == GALLERY:
+        with contextlib.suppress(InputError):  # an index.html of the user's own stays
+            gallery(directory.resolve().parent)
     return directory / PAGE
+
+
+def _forget(directory: Path, card: str, kept: Collection[str]) -> None:
+    """Delete the files of an earlier report in this folder that the new one does not replace."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        for name in json.loads((directory / card).read_text(encoding="utf-8"))["files"]:
+            if name not in kept and Path(name).name == name:
+                (directory / name).unlink(missing_ok=True)

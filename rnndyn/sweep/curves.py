@@ -1,18 +1,19 @@
 """The closed-form curves a figure can name: what each is called, where it applies, which label jumps across it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.dynamics import theory
+from rnndyn.sweep.value import split
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["CURVES", "Curve"]
+__all__ = ["CURVES", "LINES", "Curve", "Line"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ class Curve:
     label: str
     jumps: str
     domain: str
-    applies: Callable[["Study", str, str | None], bool]
+    applies: Callable[["Study", str | None, str | None], bool]
 
 
-def _is_tanh_unit(study: "Study", x: str, y: str | None) -> bool:
+def _is_tanh_unit(study: "Study", x: str | None, y: str | None) -> bool:
     """Whether the study is of `h <- tanh(x h + y)`, with nothing else."""
     cell, weights = study.cell, dict(study.weights)
     biases = [name for name in ("bias_hh", "bias_ih") if name in weights]
@@ -45,4 +46,108 @@ TANH_UNIT = "one tanh unit (Elman, units = 1) with weight_hh on the x axis and o
 CURVES = {
     "tanh_fold": Curve(theory.fold_curve, 1.0, "saddle-node (closed form)", "attractors", TANH_UNIT, _is_tanh_unit),
     "tanh_flip": Curve(theory.flip_curve, -1.0, "period doubling (closed form)", "period", TANH_UNIT, _is_tanh_unit),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A closed form for the values of a variable. `roles(study)`: {argument of `formula`: number or axis}, or None.
+
+    `formula` takes them, and `lag` if it is a log gradient norm, as arrays that broadcast.
+    """
+
+    formula: Callable[..., NDArray[np.float64]]
+    of: str
+    label: str
+    domain: str
+    roles: Callable[["Study"], dict[str, Any] | None]
+
+    def values(self, study: "Study", point: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return the closed form at the axis values (and `lag`) in `point`, numbers or arrays that broadcast."""
+        roles = self.roles(study)
+        assert roles is not None, "checked when the study was read"
+        given = {role: self._lookup(entry, point) for role, entry in roles.items()}
+        if self.of == "log_norms":
+            given["lag"] = np.asarray(point["lag"], dtype=np.float64)
+        return np.asarray(self.formula(**given))
+
+    @staticmethod
+    def _lookup(entry: Any, point: Mapping[str, Any]) -> NDArray[np.float64]:
+        if not isinstance(entry, str):
+            return np.asarray(entry, dtype=np.float64)
+        name, sign = split(entry)
+        return sign * np.asarray(point[name], dtype=np.float64)
+
+
+def _single(value: Any) -> Any:
+    """Return the one number or axis that fills a value, None if there are several."""
+    while isinstance(value, list | tuple) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, int | float | str) else None
+
+
+def _scalar_linear(study: "Study") -> dict[str, Any] | None:
+    cell = study.cell
+    linear = cell.kind == "Linear" or (
+        cell.kind == "Elman" and (cell.model_extra or {}).get("activation") == "identity"
+    )
+    w = _single(study.weights.get("weight_hh"))
+    return {"w": w} if linear and cell.units == 1 and w is not None else None
+
+
+def _forget(study: "Study") -> dict[str, Any] | None:
+    """The forget bias of an LSTM whose loss reads the cell state."""
+    gradient, bias = study.measure.gradient, study.weights.get("bias_hh")
+    if study.cell.kind != "LSTM" or gradient is None or gradient.loss != "c" or not isinstance(bias, Mapping):
+        return None
+    forget = _single(bias.get("f", 0.0))
+    return None if forget is None else {"b": forget}
+
+
+def _tanh_exponent(study: "Study") -> dict[str, Any] | None:
+    cell, w = study.cell, _single(study.weights.get("weight_hh"))
+    tanh = cell.kind == "Elman" and (cell.model_extra or {}).get("activation", "tanh") == "tanh"
+    alone = set(study.weights) == {"weight_hh"} and study.inputs is None
+    return {"w": w} if tanh and cell.units == 1 and alone and w is not None else None
+
+
+def _random_tanh(study: "Study") -> dict[str, Any] | None:
+    cell, weight = study.cell, study.weights.get("weight_hh")
+    tanh = cell.kind == "Elman" and (cell.model_extra or {}).get("activation", "tanh") == "tanh"
+    if not tanh or set(study.weights) != {"weight_hh"} or study.inputs is not None:
+        return None
+    if not isinstance(weight, Mapping) or weight.get("init") != "normal":
+        return None
+    return {"gain": weight.get("gain", 1.0)}
+
+
+LINES = {
+    "linear_power": Line(
+        theory.linear_power,
+        "log_norms",
+        "lag · ln |w| (closed form)",
+        "log_norms of one linear unit (Linear, units = 1)",
+        _scalar_linear,
+    ),
+    "forget_gate": Line(
+        theory.forget_gate,
+        "log_norms",
+        "the forget gate alone, lag · ln σ(b)",
+        'log_norms of an LSTM with bias_hh = { f = ... }, of a loss on "c"',
+        _forget,
+    ),
+    "tanh_exponent": Line(
+        theory.tanh_exponent,
+        "exponents",
+        "one tanh unit (closed form)",
+        "exponents of one tanh unit (Elman, units = 1) with weight_hh alone",
+        _tanh_exponent,
+    ),
+    "mean_field": Line(
+        theory.mean_field_exponent,
+        "exponents",
+        "mean field, infinitely many units",
+        'exponents of a tanh network (Elman) with weight_hh = { init = "normal", ... } alone',
+        _random_tanh,
+    ),
 }

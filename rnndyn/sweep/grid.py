@@ -4,8 +4,13 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Chunk", "chunk_shape", "chunks"]
+import numpy as np
+
+from rnndyn.errors import InputError
+
+__all__ = ["Chunk", "chunk_shape", "chunks", "fit", "nearest_place"]
 
 MOST = 16_384  # points: progress is kept every few seconds even for the cheapest cell
 LEAST = 32  # points: enough for the lanes and threads of an expensive cell
@@ -34,7 +39,11 @@ def chunk_shape(shape: tuple[int, ...], bytes_per_point: float, operations_per_p
 
     Whole trailing axes, a part of one axis, and 1 along those before it.
     """
-    room = min(MOST, BYTES / bytes_per_point, max(LEAST, OPERATIONS / operations_per_point))
+    return fit(shape, min(MOST, BYTES / bytes_per_point, max(LEAST, OPERATIONS / operations_per_point)))
+
+
+def fit(shape: tuple[int, ...], room: float) -> tuple[int, ...]:
+    """Return the size along each axis of blocks of at most about `room` points, contiguous in row-major order."""
     sizes = []
     for num in reversed(shape):
         parts = math.ceil(num / max(1, min(num, int(room))))
@@ -53,3 +62,15 @@ def chunks(shape: tuple[int, ...], size: tuple[int, ...]) -> Iterator[Chunk]:
         first = sum(start * stride for start, stride in zip(starts, strides, strict=True))
         lengths = tuple(stop - start for start, stop in zip(starts, stops, strict=True))
         yield Chunk(index, corner, tuple(map(slice, starts, stops)), first, lengths)
+
+
+def nearest_place(where: str, values: Any, wanted: float) -> int:
+    """Return the place of the grid value nearest to `wanted`; raises InputError if it lies beyond the axis.
+
+    Beyond is more than one grid step outside; an axis of one value has no outside.
+    """
+    low, high = values.min(), values.max()
+    margin = (high - low) / max(len(values) - 1, 1)
+    if len(values) > 1 and not low - margin <= wanted <= high + margin:
+        raise InputError(f"{where} = {wanted:g}: this axis goes from {low:g} to {high:g}")
+    return int(np.argmin(np.abs(values - wanted)))

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from rnndyn.sweep.checks import users
+
 if TYPE_CHECKING:
     from rnndyn.sweep.measures import Variable
     from rnndyn.sweep.study import Study
@@ -12,8 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["attributes", "coordinates"]
 
 Coordinate = tuple[NDArray[Any], dict[str, str]]
-LAG = {"long_name": "steps from the loss back to the state", "units": "step"}
-EXPONENT = {"long_name": "number of the exponent, from the largest", "units": "1"}
+OWN = {
+    "lag": {"long_name": "steps from the loss back to the state", "units": "step"},
+    "exponent": {"long_name": "number of the exponent, from the largest", "units": "1"},
+    "step": {"long_name": "step", "units": "step"},
+    "component": {"long_name": "place in the state, from 1", "units": "1"},
+}
 
 
 def coordinates(study: "Study", variables: list["Variable"]) -> dict[str, Coordinate]:
@@ -21,28 +27,20 @@ def coordinates(study: "Study", variables: list["Variable"]) -> dict[str, Coordi
     result = {name: (axis.values, {"long_name": _meaning(study, name)}) for name, axis in study.axes.items()}
     for variable in variables:
         for name, values in variable.dims.items():
-            result[name] = (values, LAG if name == "lag" else EXPONENT)
+            result[name] = (values, OWN[name])
     return result
 
 
-def attributes(study: "Study", manifest: dict[str, Any]) -> dict[str, str]:
+def attributes(study: "Study", cell: Any, manifest: dict[str, Any]) -> dict[str, str]:
     """Return the attributes of the dataset: everything the page needs, so that a dataset alone can be reported."""
     return {
         "title": study.title or study.name,
         "study": study.model_dump_json(exclude_none=True),
+        "cell": json.dumps({key: getattr(cell, key) for key in ("name", "units", "inputs", "equation", "source")}),
         "manifest": json.dumps(manifest),
     }
 
 
 def _meaning(study: "Study", axis: str) -> str:
-    """Say what an axis is: the entries of `[weights]` that use it."""
-    users = [name for name, value in study.weights.items() if axis in _names(value)]
-    return f"{axis} (in {', '.join(users)})"
-
-
-def _names(value: Any) -> set[str]:
-    if isinstance(value, str):
-        return {value.strip().removeprefix("-").strip()}
-    if isinstance(value, dict):
-        return {entry for entry in value.values() if isinstance(entry, str)}
-    return set().union(*map(_names, value)) if isinstance(value, list) else set()
+    """Say what an axis is: what uses it."""
+    return f"{axis} (in {', '.join(users(study, axis))})"

@@ -45,6 +45,7 @@ def identity(study: "Study", cell: Any) -> dict[str, Any]:
 
     return {
         "study": study.numbers(),
+        "files": study.files(),
         "rnndyn": version(),
         "fingerprint": kernels.fingerprint(cell),
         "numpy": np.__version__,

@@ -1,6 +1,7 @@
 """The runner: a study's grid, chunk by chunk, into a labelled dataset."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -11,21 +12,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnndyn.dynamics.progress import Choice, Progress, progress_display
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
+from rnndyn.sweep.checks import check_study
 from rnndyn.sweep.grid import Chunk, chunk_shape, chunks
 from rnndyn.sweep.labels import attributes, coordinates
 from rnndyn.sweep.measures import Block, Measurement, measurements
-from rnndyn.sweep.progress import Choice, Progress, progress_display
 from rnndyn.sweep.provenance import identity
 from rnndyn.sweep.store import FORMAT, MANIFEST, PAGE, RESULT, Memory, Store
 from rnndyn.sweep.study import Study, read_study
-from rnndyn.sweep.weights import build_weights
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["run_study", "sweep"]
+__all__ = ["chunk_size", "cores", "cost", "run_study", "sweep"]
 
 
 def sweep(
@@ -43,7 +44,7 @@ def sweep(
     directory: where `result.zarr` and `manifest.json` are kept chunk by chunk. A sweep of the same study that was
         interrupted there is completed with the same bits, a finished one is opened; `fresh` starts again. None: memory.
     threads: number of threads (None: all cores). The bits do not depend on it.
-    progress: None (a bar if stderr is a terminal), True, False, or a callable of (steps done, steps in all).
+    progress: None (a bar in a terminal or a notebook), True, False, or a callable of (steps done, steps in all).
 
     Raises InputError for a mistake in the study or a folder that holds something else. An interrupt passes through.
     """
@@ -65,6 +66,7 @@ def run_study(
     """Do what `sweep` says; `meanwhile` is called in a thread of its own while the kernels run."""
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: expected at least 1")
+    check_study(study)
     cell = study.make_cell()
     work = measurements(study, cell)
     manifest = _manifest(study, cell, work)
@@ -73,7 +75,7 @@ def run_study(
     if directory is None:
         memory = Memory(manifest, variables, labels)
         _fill(study, cell, work, memory, threads, progress, meanwhile)
-        return memory.dataset(attributes(study, manifest))
+        return memory.dataset(attributes(study, cell, manifest))
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: a folder is needed")
@@ -81,9 +83,9 @@ def run_study(
     with files.hold(directory):
         if fresh:
             clear(directory)
-        store = None if fresh else Store.open(directory, manifest)
+        store = None if fresh else Store.open(directory, manifest, variables)
         if store is None:
-            store = Store.create(directory, manifest, variables, labels, attributes(study, manifest))
+            store = Store.create(directory, manifest, variables, labels, attributes(study, cell, manifest))
         store.sweep_up()
         _fill(study, cell, work, store, threads, progress, meanwhile)
         return store.dataset()
@@ -102,18 +104,29 @@ def clear(directory: Path) -> None:
             files.remove(path)
 
 
-def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any]:
+def cost(study: Study) -> float:
+    """Return the network steps of a sweep, in which its progress counts."""
+    return sum(measurement.steps for measurement in measurements(study, study.make_cell())) * study.points
+
+
+def chunk_size(study: Study, cell: Any, work: list[Measurement]) -> tuple[int, ...]:
+    """Return the size of a chunk along each axis."""
     weights = 8.0 * sum(math.prod(shape) for shape in cell.shapes.values())
     memory = max(measurement.bytes for measurement in work) + weights
-    operations = sum(measurement.steps for measurement in work) * weights / 8
-    size = chunk_shape(study.shape, memory, operations)
+    return chunk_shape(study.shape, memory, sum(measurement.steps for measurement in work) * weights / 8)
+
+
+def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any]:
+    size = chunk_size(study, cell, work)
     return {
         "format": FORMAT,
         "name": study.name,
         "file": study.file,
+        "command": study.command,
         "study": study.text,
         "identity": identity(study, cell),
         "chunks": {
+            "axes": list(study.axes),
             "grid": list(study.shape),
             "shape": list(size),
             "total": sum(1 for _ in chunks(study.shape, size)),
@@ -140,7 +153,7 @@ def _fill(
         return
     everything = list(chunks(study.shape, tuple(store.manifest["chunks"]["shape"])))
     per_point = sum(measurement.steps for measurement in work)
-    store.manifest["threads"] = sorted({*store.manifest["threads"], threads or _cores()})
+    store.manifest["threads"] = sorted({*store.manifest["threads"], threads or cores()})
     done = per_point * sum(chunk.points for chunk in everything if chunk.index in store.done)
     seconds = store.manifest["seconds"]
     compiled: set[str] = set()
@@ -149,6 +162,7 @@ def _fill(
     display_of = progress_display(progress, per_point * study.points, done)
     written: list[Future[None]] = []
     with display_of as display, ThreadPoolExecutor(1) as writer:
+        display.say("starting", pause=True)
         display.at(done)
         for chunk in everything:
             if chunk.index in store.done:
@@ -174,7 +188,8 @@ def _quietly(function: Callable[[], None] | None) -> None:
             function()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -189,7 +204,7 @@ def _compute(
 ) -> tuple[dict[str, Any], float]:
     """Return the variables of one chunk, and the seconds that passed before the first steps of new kernels."""
     axes = zip(study.axes.items(), chunk.slices, strict=True)
-    weights = build_weights(study, cell, {name: axis.values[part] for (name, axis), part in axes})
+    block = Block(study, cell, {name: axis.values[part] for (name, axis), part in axes}, chunk.first, threads)
     arrays: dict[str, Any] = {}
     waited = 0.0
     for measurement in work:
@@ -197,13 +212,15 @@ def _compute(
         start = time.monotonic()
         first: list[float] = []
         report = _reporter(display, measurement.name, before, steps, start, first)
-        display.say(measurement.name if measurement.name in compiled else f"compiling {measurement.name}")
-        result = measurement(Block(weights, chunk.first, threads, report))
+        new = measurement.name not in compiled
+        display.say(f"compiling {measurement.name}" if new else measurement.name, pause=new)
+        result = measurement(dataclasses.replace(block, progress=report))
         display.at(before + steps)
         waited += 0.0 if measurement.name in compiled else (first[0] if first else 0.0)
         compiled.add(measurement.name)
-        for variable in measurement.variables:
-            shape = (*chunk.shape, *map(len, variable.dims.values()))
+        for variable in measurement.variables if result else ():
+            kept = [n for name, n in zip(study.axes, chunk.shape, strict=True) if name not in variable.at]
+            shape = (*kept, *map(len, variable.dims.values()))
             if result[variable.name].shape != shape:
                 raise AssertionError(f"{variable.name}: shape {result[variable.name].shape}, expected {shape}")
             arrays[variable.name] = result[variable.name]

@@ -42,8 +42,8 @@ def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
 
 def place(loc: tuple[int | str, ...]) -> str:
     """Return a key as the study file writes it: `[run] steps`, `[axes] w`, `[measure.lyapunov] k`, `title`."""
-    if loc and loc[0] == "figure":
-        loc = ("[figure]", *loc[2:])
+    if loc and loc[0] in ("figure", "number"):
+        loc = (f"[{loc[0]}]", *loc[2:])
     keys = [str(part) for part in loc if isinstance(part, str) and part != "listed"]
     if not keys:
         return ""

@@ -5,6 +5,7 @@ sweep killed at any moment therefore leaves whole chunks, and the next one compu
 """
 
 import json
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnndyn.errors import InputError
+from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep import files
 from rnndyn.sweep.grid import Chunk
 from rnndyn.sweep.provenance import differences
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from rnndyn.sweep.labels import Coordinate
     from rnndyn.sweep.measures import Variable
+    from rnndyn.sweep.study import Study
 
-__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "read_manifest"]
+__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "folder_of", "open_result", "read_manifest", "study_of"]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -46,14 +48,49 @@ def read_manifest(directory: Path) -> dict[str, Any] | None:
     return manifest
 
 
+def folder_of(result: Path) -> Path:
+    """Return the folder of a result that is named by its folder or by its result.zarr."""
+    return result.parent if result.suffix == ".zarr" else result
+
+
+def open_result(result: str | os.PathLike[str]) -> "xr.Dataset":
+    """Open a result of a sweep, finished or not, by its folder or its result.zarr; raises InputError if there is none.
+
+    Values are read when they are asked for; what was not computed yet is NaN, its status NOT_COMPUTED.
+    """
+    import xarray as xr
+
+    path = Path(result)
+    directory = folder_of(path)
+    if not path.exists():
+        near = [str(found.parent) for found in sorted(path.parent.glob(f"*/{MANIFEST}"))]
+        raise InputError(f"there is no result {path}; {suggestion(path, near)}")
+    manifest = read_manifest(directory) if directory.is_dir() else None
+    if manifest is None or not manifest.get("laid_out"):
+        raise InputError(f"{path} holds no result of rnndyn: name the folder that `rnndyn sweep` or `run` wrote")
+    dataset = xr.open_zarr(directory / RESULT, chunks=None)
+    return dataset.assign_attrs(manifest=json.dumps(manifest))
+
+
+def study_of(dataset: "xr.Dataset") -> "Study":
+    """Return the study of a result; files that it names are looked for beside the study file, where it was read."""
+    from rnndyn.sweep.study import Study
+
+    study = Study.model_validate_json(dataset.attrs["study"])
+    manifest = json.loads(dataset.attrs["manifest"])
+    study._folder, study._name = Path(manifest["file"]).parent, manifest["name"]
+    return study
+
+
 class Store:
     """A result in a folder. `manifest` is what stands in manifest.json; `done` are the chunks that are safely there."""
 
-    def __init__(self, directory: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, manifest: dict[str, Any], variables: Iterable["Variable"]) -> None:
         self.directory, self.manifest = directory, manifest
+        self.kept = {variable.name: _kept(manifest, variable) for variable in variables}
 
     @classmethod
-    def open(cls, directory: Path, manifest: dict[str, Any]) -> "Store | None":
+    def open(cls, directory: Path, manifest: dict[str, Any], variables: Iterable["Variable"]) -> "Store | None":
         """Return the store in `directory` if it holds the sweep that `manifest` describes, None if there is none yet.
 
         Raises InputError if it holds something else.
@@ -67,14 +104,14 @@ class Store:
         if differing:
             more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
             raise InputError(f"{directory} holds the result of another sweep: {differing[0]}{more}; {FRESH}")
-        return cls(directory, found) if found["laid_out"] else None
+        return cls(directory, found, variables) if found["laid_out"] else None
 
     @classmethod
     def create(
         cls,
         directory: Path,
         manifest: dict[str, Any],
-        variables: Iterable["Variable"],
+        variables: list["Variable"],
         coordinates: Mapping[str, "Coordinate"],
         attributes: Mapping[str, str],
     ) -> "Store":
@@ -82,7 +119,7 @@ class Store:
         import zarr
 
         directory.mkdir(parents=True, exist_ok=True)
-        store = cls(directory, manifest)
+        store = cls(directory, manifest, variables)
         store.save()
         files.remove(directory / RESULT)
         shape, size = tuple(manifest["chunks"]["grid"]), tuple(manifest["chunks"]["shape"])
@@ -91,14 +128,14 @@ class Store:
         for name, (values, attrs) in coordinates.items():
             group.create_array(name, data=values, dimension_names=[name], attributes=dict(attrs), chunks=values.shape)
         for variable in variables:
-            own = tuple(len(values) for values in variable.dims.values())
+            own, kept = tuple(map(len, variable.dims.values())), store.kept[variable.name]
             group.create_array(
                 variable.name,
-                shape=(*shape, *own),
-                chunks=(*size, *own),
+                shape=(*(shape[axis] for axis in kept), *own),
+                chunks=(*(size[axis] for axis in kept), *own),
                 dtype=variable.dtype,
                 fill_value=variable.fill,
-                dimension_names=[*axes, *variable.dims],
+                dimension_names=[*(axes[axis] for axis in kept), *variable.dims],
                 attributes=dict(variable.attrs),
             )
         _consolidate(directory / RESULT)
@@ -122,8 +159,9 @@ class Store:
             for name, values in arrays.items():
                 array = group[name]
                 assert isinstance(array, zarr.Array)
-                array[chunk.slices] = values.astype(array.dtype)
-                corner = (*chunk.corner, *(0,) * (array.ndim - len(chunk.corner)))
+                kept = self.kept[name]
+                array[tuple(chunk.slices[axis] for axis in kept)] = values.astype(array.dtype)
+                corner = (*(chunk.corner[axis] for axis in kept), *(0,) * (array.ndim - len(kept)))
                 path = self.directory / RESULT / name / array.metadata.encode_chunk_key(corner)
                 files.flush(path)
                 files.flush(path.parent)
@@ -161,10 +199,11 @@ class Memory:
 
     def __init__(self, manifest: dict[str, Any], variables: list["Variable"], coordinates: Mapping[str, "Coordinate"]):
         self.manifest, self.variables, self.coordinates = manifest, variables, coordinates
-        self.shape = tuple(manifest["chunks"]["grid"])
+        self.kept = {variable.name: _kept(manifest, variable) for variable in variables}
+        shape = manifest["chunks"]["grid"]
         self.arrays = {
-            variable.name: np.full((*self.shape, *map(len, variable.dims.values())), variable.fill, variable.dtype)
-            for variable in variables
+            v.name: np.full((*(shape[i] for i in self.kept[v.name]), *map(len, v.dims.values())), v.fill, v.dtype)
+            for v in variables
         }
 
     @property
@@ -175,7 +214,7 @@ class Memory:
     def write(self, chunk: Chunk, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Put one chunk of every variable in its place."""
         for name, values in arrays.items():
-            self.arrays[name][chunk.slices] = values
+            self.arrays[name][tuple(chunk.slices[axis] for axis in self.kept[name])] = values
         self.manifest["chunks"]["done"].append(chunk.index)
 
     def finish(self) -> None:
@@ -186,10 +225,18 @@ class Memory:
         """Return the result as a dataset."""
         import xarray as xr
 
-        axes = list(self.coordinates)[: len(self.shape)]
-        data = {v.name: ([*axes, *v.dims], self.arrays[v.name], dict(v.attrs)) for v in self.variables}
+        axes = list(self.coordinates)
+        data = {
+            v.name: ([*(axes[i] for i in self.kept[v.name]), *v.dims], self.arrays[v.name], dict(v.attrs))
+            for v in self.variables
+        }
         coords = {name: (name, values, attrs) for name, (values, attrs) in self.coordinates.items()}
         return xr.Dataset(data, coords, dict(attributes))
+
+
+def _kept(manifest: dict[str, Any], variable: "Variable") -> tuple[int, ...]:
+    """Return the numbers of the study's axes that a variable has."""
+    return tuple(i for i, name in enumerate(manifest["chunks"]["axes"]) if name not in variable.at)
 
 
 def _consolidate(path: Path) -> None:

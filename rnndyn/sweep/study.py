@@ -1,6 +1,5 @@
 """The study file: what is swept, over which grid, and what is measured at each point of it."""
 
-import functools
 import hashlib
 import json
 import math
@@ -8,177 +7,77 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    PrivateAttr,
-    ValidationError,
-    model_serializer,
-)
-from pydantic import model_validator as validator
+from pydantic import BeforeValidator, Field, PrivateAttr, SerializeAsAny, ValidationError
 
-from rnndyn.errors import InputError, nearest
+from rnndyn.errors import InputError, nearest, suggestion
+from rnndyn.sweep.axis import Axis
+from rnndyn.sweep.cell import CellTable, make_cell
+from rnndyn.sweep.figure import Figure
+from rnndyn.sweep.inputs import INPUTS, FileInputs, Inputs
+from rnndyn.sweep.measures import Measure
+from rnndyn.sweep.number import Number
+from rnndyn.sweep.part import Listed, Natural, Part, Whole
 from rnndyn.sweep.sentences import sentences
+from rnndyn.sweep.start import RANDOM, ZERO
+from rnndyn.sweep.value import digest, one_of
 
-__all__ = ["Axis", "Figure", "Normal", "Run", "Study", "read_study"]
-
-Whole = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
-
-
-class Part(BaseModel):
-    """A table of the study file: frozen, no unknown keys, no silent conversion between types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Cell(Part):
-    """`[cell]`: a name of `rnndyn.cells.CELLS`, its size, and the keywords of its constructor."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-    kind: str
-    units: Whole
-    inputs: Natural = 0
-
-
-class Axis(Part):
-    """An entry of `[axes]`: `{start, stop, num}` (evenly spaced, both ends included) or a list of numbers."""
-
-    start: FiniteFloat | None = None
-    stop: FiniteFloat | None = None
-    num: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    listed: Annotated[tuple[int | FiniteFloat, ...], Listed] | None = None
-
-    @validator(mode="before")
-    @classmethod
-    def _from_list(cls, value: Any) -> Any:
-        if isinstance(value, list):
-            return {"listed": value}
-        if not isinstance(value, Mapping):
-            raise ValueError(f"expected {{start = ..., stop = ..., num = ...}} or a list of numbers, got {value!r}")
-        if "listed" in value:
-            raise ValueError("unknown key 'listed'; known: start, stop, num")
-        return value
-
-    @validator(mode="after")
-    def _is_ordered(self) -> Self:
-        if self.listed is None:
-            absent = [name for name in ("start", "stop", "num") if getattr(self, name) is None]
-            if absent:
-                raise ValueError(f"{' and '.join(absent)} missing: give start, stop and num, or a list of numbers")
-        if not len(self.values):
-            raise ValueError("the list is empty: an axis needs at least one value")
-        rise = np.diff(self.values)
-        if not (np.all(rise > 0) or np.all(rise < 0)):
-            raise ValueError("its values must rise (or fall) from each to the next, without repetition")
-        return self
-
-    @model_serializer
-    def _as_written(self) -> Any:
-        if self.listed is not None:
-            return list(self.listed)
-        return {"start": self.start, "stop": self.stop, "num": self.num}
-
-    @functools.cached_property
-    def values(self) -> NDArray[Any]:
-        """The coordinate values, float64 (int64 for a list of whole numbers), shape (num,)."""
-        if self.listed is not None:
-            return np.array(self.listed)
-        return np.linspace(self.start or 0.0, self.stop or 0.0, self.num or 0)
-
-
-class Normal(Part):
-    """`{init = "normal", gain, seed}`: independent normal entries of standard deviation `gain / sqrt(units)`."""
-
-    init: Literal["normal"]
-    gain: FiniteFloat | str = 1.0
-    seed: Natural | str = 0
+__all__ = ["Run", "Study", "read_study"]
 
 
 class Run(Part):
-    """`[run]`: how long, from which random numbers, in which precision and where."""
+    """`[run]`: how long, from where, from which random numbers, in which precision and on which device."""
 
-    steps: Whole
-    transient: Natural = 0
-    seed: Natural = 0
-    dtype: Literal["float64", "float32"] = "float64"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    steps: Whole = Field(description="steps that count")
+    transient: Natural = Field(default=0, description="steps before them, to reach the attractor")
+    initial_state: Any = Field(
+        default=RANDOM,
+        description='where the networks start: "random" (0.1 times standard normal, from seed and grid index), "zero", '
+        "a number, an axis, a list of one each for every component, or a table of them by state field",
+    )
+    dtype: Literal["float64", "float32"] = Field(default="float64", description="the precision")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where it runs")
+    seed: Natural = Field(default=0, description="of all random numbers in the study")
 
-
-class LyapunovMeasure(Part):
-    """`[measure.lyapunov]`: the first `k` exponents (all), re-orthonormalised every `qr_every` steps (chosen)."""
-
-    k: Whole | None = None
-    qr_every: Whole | None = None
-
-
-class GradientMeasure(Part):
-    """`[measure.gradient]`: the size of the gradient that reaches the start from a loss `horizon` steps later."""
-
-    horizon: Whole
+    def start_words(self) -> str:
+        """Say where the networks start."""
+        if self.initial_state == RANDOM:
+            return "0.1 times a standard normal state drawn from (seed, grid index)"
+        return "the zero state" if self.initial_state == ZERO else f"the state {json.dumps(self.initial_state)}"
 
 
-class AttractorsMeasure(Part):
-    """`[measure.attractors]`: the attractors reached from `starts` random starts, with periods up to `max_period`."""
-
-    starts: Whole = 8
-    max_period: Whole = 8
-    steps: Whole | None = None
+def _inputs(value: Any) -> Any:
+    return value if value is None or isinstance(value, Inputs) else one_of("kind", INPUTS, value)
 
 
-class Measure(Part):
-    """`[measure.*]`: at least one quantity."""
-
-    lyapunov: LyapunovMeasure | None = None
-    gradient: GradientMeasure | None = None
-    attractors: AttractorsMeasure | None = None
-
-    @validator(mode="after")
-    def _measures_something(self) -> Self:
-        if self.lyapunov is self.gradient is self.attractors is None:
-            raise ValueError("nothing is measured: add [measure.lyapunov], [measure.gradient] or [measure.attractors]")
-        return self
-
-
-class Figure(Part):
-    """`[[figure]]`: a map of `variable` over the axes `x` and `y` with named theory curves over it."""
-
-    variable: str
-    x: str | None = None
-    y: str | None = None
-    theory: Annotated[tuple[str, ...], Listed] = ()
+def _values(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, Mapping) else []
 
 
 class Study(Part):
     """A checked study. `name` and `text` tell where it came from; they are no part of what is computed."""
 
-    title: str = ""
-    question: str = ""
-    claim: Annotated[int, Field(ge=1, le=9)] | None = None
-    cell: Cell
-    axes: Annotated[dict[str, Axis], Field(min_length=1)]
-    weights: dict[str, Any] = {}
-    run: Run
-    measure: Measure
-    figure: Annotated[tuple[Figure, ...], Listed] = ()
+    title: str = Field(default="", description="what the page is called; the file's name")
+    question: str = Field(default="", description="what is asked, in a sentence or two; nothing")
+    claim: Annotated[int, Field(ge=1, le=9)] | None = Field(
+        default=None, description="the number of the claim it is about; none"
+    )
+    cell: CellTable = Field(description="which network")
+    axes: Annotated[dict[str, Axis], Field(min_length=1)] = Field(description="what is swept")
+    weights: dict[str, Any] = Field(default={}, description="its weights and parameters; those left out are zero")
+    inputs: Annotated[SerializeAsAny[Inputs] | None, BeforeValidator(_inputs)] = Field(
+        default=None, description="what drives it; nothing"
+    )
+    run: Run = Field(description="how it is run")
+    measure: Measure = Field(description="what is measured")
+    figure: Annotated[tuple[Figure, ...], Listed] = Field(default=(), description="what is drawn; one of each variable")
+    number: Annotated[tuple[Number, ...], Listed] = Field(default=(), description="numbers told on the page")
     _name: str = PrivateAttr("study")
     _file: str = PrivateAttr("study.toml")
     _text: str = PrivateAttr("")
-
-    @validator(mode="after")
-    def _fits_together(self) -> Self:
-        from rnndyn.sweep.checks import check_study
-
-        check_study(self)
-        return self
+    _folder: Path = PrivateAttr(Path())
+    _changes: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -196,6 +95,12 @@ class Study(Part):
         return self._text
 
     @property
+    def command(self) -> str:
+        """The command that repeats the sweep and its report, as for a shell."""
+        changes = [f"--set {place}={json.dumps(value)}" for place, value in self._changes.items()]
+        return " ".join(["rnndyn run", self.file, *(f"'{text}'" if " " in text[6:] else text for text in changes)])
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The number of values along each axis."""
         return tuple(len(axis.values) for axis in self.axes.values())
@@ -205,15 +110,37 @@ class Study(Part):
         """The number of grid points."""
         return math.prod(self.shape)
 
-    def make_cell(self) -> Any:
-        """Return the cell; raises InputError for an unknown kind or keyword."""
-        from rnndyn.sweep.checks import make_cell
+    @property
+    def folder(self) -> Path:
+        """The folder of the study file; files that it names are looked for there."""
+        return self._folder
 
-        return make_cell(self.cell)
+    def make_cell(self) -> Any:
+        """Return the cell; raises InputError for an unknown kind or keyword. A file in `kind` is run."""
+        return make_cell(self.cell, self._folder)
+
+    def longest(self) -> int:
+        """Return the steps of the longest run that a measure asks for."""
+        run, measure = self.run, self.measure
+        lengths = [run.transient + run.steps] if measure.lyapunov else []
+        if measure.gradient:
+            lengths.append(measure.gradient.transient + measure.gradient.horizon)
+        if measure.trajectory:
+            lengths.append(measure.trajectory.steps or run.transient + run.steps)
+        return max(lengths, default=run.transient + run.steps)
+
+    def files(self) -> dict[str, str]:
+        """Return the fingerprints of the files that the study names: a cell's, weights', inputs'."""
+        tables = [inner for value in self.weights.values() for inner in (value, *_values(value))]
+        names = [self.cell.file, *(table["file"] for table in tables if isinstance(table, dict) and "file" in table)]
+        if isinstance(self.inputs, FileInputs):
+            names.append(self.inputs.file)
+        return {name: digest(name, self) for name in names if isinstance(name, str)}
 
     def numbers(self) -> dict[str, Any]:
         """Return what the results depend on (not the titles and figures), as plain JSON values."""
-        return self.model_dump(mode="json", include={"cell", "axes", "weights", "run", "measure"}, exclude_none=True)
+        tables = {"cell", "axes", "weights", "inputs", "run", "measure"}
+        return self.model_dump(mode="json", include=tables, exclude_none=True)
 
     def digest(self) -> str:
         """Return a fingerprint of `numbers()`."""
@@ -226,6 +153,8 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
     `overrides` replaces single values by their dotted place, as in `{"axes.w.num": 64}`. Raises InputError, one
     sentence for each mistake with the file, the key and the value.
     """
+    from rnndyn.sweep.checks import check_study
+
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder: give one study file (*.toml)")
@@ -247,13 +176,20 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
         study = Study.model_validate(table)
     except ValidationError as error:
         raise InputError("\n".join(f"{path}: {line}" for line in sentences(error, Study))) from None
-    study._name, study._text = path.stem, text
+    study._name, study._text, study._folder = path.stem, text, path.parent
+    study._changes = dict(overrides or {})
     study._file = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
+    try:
+        check_study(study)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return study
 
 
 def _put(table: dict[str, Any], place: str, value: Any) -> None:
     *tables, key = place.split(".")
+    if tables[:1] == ["axes"] and len(tables) > 1 and (name := tables[1]) not in table.get("axes", {}):
+        raise InputError(f"cannot override {place}: no axis {name!r}; {suggestion(name, table.get('axes', {}))}")
     for name in tables:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):

@@ -1,0 +1,14 @@
+"""The command `rnndyn`: reads arguments, calls the floors below, says in one sentence what went wrong.
+
+Exit codes: 0 done, 1 a failure of the program or the machine, 2 a mistake of the user, 130 interrupted.
+"""
+
+from rnndyn.cli import facts, looking, sweeping, writing
+from rnndyn.cli.app import app
+
+__all__ = ["app", "facts", "looking", "main", "sweeping", "writing"]
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    app()

@@ -1,0 +1,47 @@
+"""`rnndyn cells` and `rnndyn info`: what there is."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rnndyn.cli.app import Verbose, app, plainly
+
+__all__ = ["cells", "info"]
+
+
+@app.command()
+@plainly
+def cells(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the cells: one step, state fields, gates (row blocks of the weights), parameters, source."""
+    from rnndyn.cells import table
+
+    if markdown:
+        typer.echo(table.markdown())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=None, pad_edge=False, show_header=False)
+    shown.add_column(no_wrap=True, style="bold")
+    shown.add_column()
+    for name, equation, *facts in table.rows():
+        told = (f"{head}: {fact}" for head, fact in zip(table.HEAD[2:], facts, strict=True) if fact)
+        shown.add_row(name, f"{equation}\n{'; '.join(told)}\n")
+    Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False).print(shown)
+
+
+@app.command()
+@plainly
+def info(verbose: Verbose = False) -> None:
+    """Show versions, threads, SIMD width, and the GPU or why there is none."""
+    from rnndyn import kernels
+    from rnndyn.sweep.provenance import version
+
+    facts = {"rnndyn": version(), "python": sys.version.split()[0], **kernels.describe()}
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' '):<{width}}  {value}")

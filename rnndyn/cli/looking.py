@@ -1,0 +1,151 @@
+"""`rnndyn check` and `rnndyn show`: a study before it runs, and one point of its grid closely."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rnndyn.cli.app import Set, Threads, Verbose, app, plainly, read
+from rnndyn.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.sweep import Study
+
+__all__ = ["check", "show"]
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 60  # signs of a sparkline
+LINES = 8  # components and exponents shown, at most
+
+
+@app.command()
+@plainly
+def check(
+    study: Annotated[Path, typer.Argument(help="The study file, *.toml, or a folder of them.", show_default=False)],
+    changes: Set = None,
+    timing: Annotated[
+        bool, typer.Option("--time/--no-time", help="Time a few points to tell how long the sweep will take.")
+    ] = True,
+    threads: Threads = None,
+    verbose: Verbose = False,
+) -> None:
+    """Tell whether a study is valid, and what it takes: points, steps, memory, disk, time."""
+    from rnndyn.sweep.estimate import estimate
+
+    paths = sorted(study.glob("*.toml")) if study.is_dir() else [study]
+    if not paths:
+        raise InputError(f"{study} holds no study file (*.toml)")
+    for path in paths:
+        checked = read(path, changes)
+        needs = estimate(checked, threads, timing)
+        typer.echo(f"{path} is valid")
+        for name, words in needs.lines():
+            typer.echo(f"  {name:<8} {words}")
+
+
+@app.command()
+@plainly
+def show(
+    result: Annotated[
+        Path, typer.Argument(help="The folder of a result, its result.zarr, or a study file.", show_default=False)
+    ],
+    at: Annotated[
+        str, typer.Option("--at", metavar="AXIS=VALUE,...", help="The point; axes left out are at their middle.")
+    ] = "",
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", help="Draw it into this file (.png, .svg, .pdf).", show_default=False),
+    ] = None,
+    threads: Threads = None,
+    verbose: Verbose = False,
+) -> None:
+    """Look at one point of the grid: its orbit, spectrum and gradient profile, computed as in the sweep."""
+    from rnndyn.sweep.points import points
+    from rnndyn.sweep.store import open_result, study_of
+
+    if result.suffix == ".toml":
+        study, dataset = read(result, None), None
+    else:
+        dataset = open_result(result)
+        study = study_of(dataset)
+    found = points(study, _place(at), threads=threads)
+    _print(study, found, dataset)
+    if figure is not None:
+        from rnndyn.report.point import draw_point
+
+        draw_point(found, study, figure)
+        typer.echo(figure)
+
+
+def _place(text: str) -> dict[str, float]:
+    """Return {axis: value} of "w=2,b=0.5"."""
+    place = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition("=")
+        try:
+            place[name.strip()] = float(value)
+        except ValueError:
+            raise InputError(f"--at {part}: expected AXIS=NUMBER, as in --at w=2,b=0.5") from None
+    return place
+
+
+def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for style in ("bold", None):
+        table.add_column(no_wrap=True, style=style)
+    add = table.add_row
+    add(
+        "at", ", ".join(f"{name} = {found[name].item():g}" for name in study.axes) + f" (point {found['index'].item()})"
+    )
+    statuses = (("exponents", "status"), ("gradient", "gradient_status"), ("orbit", "trajectory_status"))
+    add("status", ", ".join(f"{of} {_status(found[name])}" for of, name in statuses))
+    exponents, errors = found["exponents"].values, found["exponents_stderr"].values
+    for number, (value, error) in enumerate(zip(exponents[:LINES], errors[:LINES], strict=True), 1):
+        add(f"exponent {number}", f"{value:+.6f} ± {error:.1g} nat/step")
+    _more(add, len(exponents))
+    orbit = found["orbit"].values
+    for number, name in list(enumerate(found["component_name"].values))[:LINES]:
+        values = orbit[:, number]
+        add(str(name), f"{sparkline(values[-WIDTH:])}  {values.min():.4g} to {values.max():.4g}")
+    _more(add, orbit.shape[1])
+    lags, norms = found["lag"].values, found["log_norms"].values
+    add("ln |grad|", f"{sparkline(norms)}  {norms[0]:.4g} at the loss, {norms[-1]:.4g} after {lags[-1]} steps")
+    Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False).print(table)
+    if dataset is not None and "exponents" in dataset:
+        place = dict.fromkeys(study.axes)
+        stored = dataset["exponents"].sel({name: found[name].item() for name in place}).values
+        if not (stored == exponents).all() and not (stored != stored).all():
+            typer.echo(
+                f"the result holds {stored[0]:+.6f}: it was computed on another machine type or version", err=True
+            )
+
+
+def _more(add: Any, count: int) -> None:
+    if count > LINES:
+        add("...", f"and {count - LINES} more")
+
+
+def _status(status: Any) -> str:
+    names = dict(zip(status.attrs["flag_values"], status.attrs["flag_meanings"].split(), strict=True))
+    return str(names[int(status.item())])
+
+
+def sparkline(values: Any) -> str:
+    """Return numbers as a line of bars, from the lowest to the highest of them; not finite ones as blanks."""
+    import numpy as np
+
+    values = np.asarray(values, dtype=float)
+    if len(values) > WIDTH:
+        values = values[np.linspace(0, len(values) - 1, WIDTH).round().astype(int)]
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return " " * len(values)
+    low, span = finite.min(), np.ptp(finite)
+    height = np.full(len(values), 3.0) if span <= 1e-12 * np.abs(finite).max() else 7.0 * (values - low) / span
+    return "".join(BARS[round(h)] if np.isfinite(h) else " " for h in np.where(np.isfinite(values), height, np.nan))

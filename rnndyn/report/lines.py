@@ -1,0 +1,140 @@
+"""Curves with error bands, gradient profiles, orbit diagrams and trajectories: everything that is no map."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnndyn.report import style, words
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.report.style import Canvas
+
+__all__ = ["curve", "orbit", "profile", "slope_of", "theory_lines", "trajectory"]
+
+MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
+JOINED = 100  # points in a plane: more are not joined by lines
+NAMED = len(style.SERIES)
+
+
+def curve(canvas: "Canvas", data: "xr.DataArray", error: "xr.DataArray | None", zero: bool = True) -> None:
+    """Draw `data` (x) or (series, x) with bands of +- `error` (of the same shape); gaps where it is not finite."""
+    x = data.dims[-1]
+    at = data[x].values.astype(float)
+    if zero:
+        canvas.ax.axhline(0.0, color=style.SOFT, linewidth=1.0, zorder=0.5)
+    for number, (label, values, form) in enumerate(_series(data)):
+        values = np.where(np.isfinite(values), values, np.nan)
+        if error is not None:
+            spread = np.atleast_2d(error.values)[number]
+            canvas.ax.fill_between(at, values - spread, values + spread, color=form["color"], alpha=0.25, linewidth=0)
+        step = -(-len(at) // MARKED)
+        (line,) = canvas.ax.plot(at, values, label=label, markevery=(number * step // NAMED, step), **form)
+        if label:
+            canvas.handles.append(line)
+    canvas.ax.set_xlabel(words.axis(data[x]))
+    canvas.ax.set_ylabel(words.scale(data))
+    if at.min() < at.max():
+        canvas.ax.set_xlim(at.min(), at.max())
+
+
+def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray[Any]]) -> None:
+    """Draw theory over lines: {label: values (x) or (line, x)}, dashed; equal lines once."""
+    for number, (label, values) in enumerate(curves.items()):
+        dashes = style.THEORY[number % len(style.THEORY)]
+        for row in np.unique(np.atleast_2d(values), axis=0):
+            (line,) = canvas.ax.plot(x, row, color=_ink(), linewidth=1.1, linestyle=dashes, label=label, zorder=3)
+        canvas.handles.append(line)
+
+
+def profile(canvas: "Canvas", data: "xr.DataArray", exponent: "xr.DataArray | None") -> None:
+    """Draw gradient sizes `data` (lag) or (series, lag); dashed lines have the slope `exponent` () or (series).
+
+    A dashed line goes through the mean of its profile's second half: the first steps depend on the loss.
+    """
+    curve(canvas, data, None)
+    if exponent is None:
+        return
+    lag = data["lag"].values.astype(float)
+    slopes = []
+    for values, slope in zip(np.atleast_2d(data.values), np.atleast_1d(exponent.values), strict=True):
+        height = slope_of(lag, values, float(slope))
+        if height is not None:
+            (line,) = canvas.ax.plot(lag, height + slope * lag, color=_ink(), linewidth=1.1, linestyle=style.THEORY[2])
+            line.set(zorder=3, label="slope λ₁")
+            slopes.append(line)
+    canvas.handles += slopes[:1]
+
+
+def slope_of(lag: NDArray[Any], values: NDArray[Any], slope: float) -> float | None:
+    """Return the height at lag 0 of the line of a given slope through the mean of a profile's second half."""
+    late = (lag >= lag.max() / 2) & np.isfinite(values)
+    if not late.any() or not np.isfinite(slope):
+        return None
+    return float(np.mean(values[late] - slope * lag[late]))
+
+
+def orbit(canvas: "Canvas", data: "xr.DataArray") -> None:
+    """Draw the visited states `data` (x, step) as dots above their x: an orbit (bifurcation) diagram."""
+    x = data.dims[0]
+    at = np.broadcast_to(data[x].values.astype(float)[:, None], data.shape)
+    crowd = data.size / max(len(data[x]), 1)
+    (line,) = canvas.ax.plot(at.ravel(), data.values.astype(float).ravel(), linestyle="none", rasterized=True)
+    line.set(
+        marker="o",
+        markersize=1.6,
+        markeredgewidth=0,
+        color=style.SERIES[0][0],
+        alpha=float(np.clip(40 / crowd, 0.15, 1)),
+    )
+    canvas.ax.set_xlabel(words.axis(data[x]))
+    canvas.ax.set_ylabel(words.scale(data))
+    canvas.ax.margins(x=0.0)
+
+
+def trajectory(canvas: "Canvas", data: "xr.DataArray", plane: bool) -> None:
+    """Draw states `data` (step) or (component, step) against time, or the second component against the first."""
+    if not plane:
+        curve(canvas, data, None, zero=False)
+        return
+    first, second = data.values
+    names = [words.member(data, str(data.dims[0]), index) for index in (0, 1)]
+    joined = {"linewidth": 0.8} if len(first) <= JOINED else {"linestyle": "none"}
+    canvas.ax.plot(first, second, color=style.SERIES[0][0], marker="o", markersize=2.5, markeredgewidth=0, **joined)
+    (start,) = canvas.ax.plot(
+        first[:1], second[:1], linestyle="none", marker="s", markersize=8, color=style.SERIES[1][0]
+    )
+    start.set_label("start")
+    canvas.handles.append(start)
+    canvas.ax.set_xlabel(names[0])
+    canvas.ax.set_ylabel(names[1])
+
+
+def _ink() -> str:
+    import matplotlib
+
+    return str(matplotlib.rcParams["text.color"])
+
+
+def _series(data: "xr.DataArray") -> list[tuple[str, NDArray[Any], dict[str, Any]]]:
+    """Return (label, values, form of the line) for each series; a single one has no label.
+
+    Few series differ in colour and marker; many are shades of one scale, from light to dark, labelled at some of them.
+    """
+    values = np.atleast_2d(data.values.astype(float))
+    if data.ndim == 1:
+        colour, marker, dashes = style.SERIES[0]
+        return [("", values[0], {"color": colour, "marker": marker, "linestyle": dashes})]
+    labels = [words.member(data, str(data.dims[0]), index) for index in range(len(values))]
+    if len(values) <= NAMED:
+        forms = [{"color": colour, "marker": marker, "linestyle": dashes} for colour, marker, dashes in style.SERIES]
+        return list(zip(labels, values, forms[: len(values)], strict=True))
+    shades = style.size_colours()(np.linspace(0.15, 1.0, len(values)))
+    shown = set(np.linspace(0, len(values) - 1, NAMED).round().astype(int).tolist())
+    return [
+        (labels[index] if index in shown else "", values[index], {"color": shades[index], "linewidth": 1.4})
+        for index in range(len(values))
+    ]

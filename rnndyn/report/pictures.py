@@ -1,0 +1,185 @@
+"""What a figure draws: the part of a result that is picked, averaged or kept as lines, with errors and statuses."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnndyn.report import words
+from rnndyn.sweep.curves import LINES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.sweep.figure import Drawing
+    from rnndyn.sweep.study import Study
+
+__all__ = ["Picture", "csv", "picture"]
+
+STATUS = {
+    "exponents": "status",
+    "exponents_stderr": "status",
+    "log_norms": "gradient_status",
+    "attractors": "attractors_status",
+    "period": "attractors_status",
+    "trajectory": "trajectory_status",
+    "gradient_slope": "gradient_status",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The arrays of one figure, without any dimension that is not drawn.
+
+    data: (x, y) of a map, (x, step) of an orbit diagram, else (x) or (line, x). error, status: of the same shape; the
+    worst status of the points behind a value. theory: {label: values of the same shape}. period: of a map of
+    attractors. exponent: of a profile, the largest for each line, with its error. band: what the error is, in words.
+    """
+
+    drawing: "Drawing"
+    data: "xr.DataArray"
+    error: "xr.DataArray | None" = None
+    status: "xr.DataArray | None" = None
+    period: "xr.DataArray | None" = None
+    exponent: "xr.DataArray | None" = None
+    exponent_error: "xr.DataArray | None" = None
+    theory: "Mapping[str, xr.DataArray]" = field(default_factory=dict)
+    band: str = ""
+
+
+def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Picture:
+    """Return the arrays that a figure draws."""
+    variable = drawing.variable
+    data, spread = _part(dataset, drawing, variable, drawing.index)
+    error, band = None, ""
+    if spread is not None:
+        count = int(np.prod([dataset.sizes[name] for name in drawing.mean]))
+        error, band = spread, f"one standard deviation over {count} values of {' and '.join(drawing.mean)}"
+    elif f"{variable}_stderr" in dataset:
+        error, band = _part(dataset, drawing, f"{variable}_stderr", drawing.index)[0], "one standard error"
+    found: dict[str, Any] = {}
+    if drawing.kind == "profile" and "exponents" in dataset:
+        found["exponent"], spread = _part(dataset, drawing, "exponents", (1,))
+        stated = _part(dataset, drawing, "exponents_stderr", (1,))[0]
+        found["exponent_error"] = stated if spread is None else spread
+    if variable == "attractors" and "period" in dataset:
+        found["period"] = _part(dataset, drawing, "period", ())[0]
+    status, theory = _status(dataset, drawing), _theory(dataset, study, drawing)
+    return Picture(drawing, data, error, status, theory=theory, band=band, **found)
+
+
+def _one(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray":
+    """Return an array of the shape that is drawn: the first of those averaged."""
+    like = _fixed(dataset[drawing.variable], drawing, drawing.index)
+    return like.isel({name: 0 for name in drawing.mean if name in like.dims})
+
+
+def _status(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray | None":
+    """Return the status behind each value, the worst where several are averaged."""
+    if STATUS.get(drawing.variable, "") not in dataset:
+        return None
+    status = _fixed(dataset[STATUS[drawing.variable]], drawing, ())
+    status = status.max([name for name in drawing.mean if name in status.dims], keep_attrs=True)
+    return _arranged(status.broadcast_like(_one(dataset, drawing)), drawing)
+
+
+def _theory(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> "dict[str, xr.DataArray]":
+    """Return the closed forms that a curve or profile names, at each of its values."""
+    like, forms = _one(dataset, drawing), {}
+    for line in (LINES[name] for name in drawing.theory if name in LINES):
+        point = {str(name): like[name].broadcast_like(like).transpose(*like.dims).values for name in like.coords}
+        values = np.broadcast_to(line.values(study, point), like.shape)
+        forms[line.label] = _arranged(like.copy(data=values), drawing)
+    return forms
+
+
+def _fixed(data: "xr.DataArray", drawing: "Drawing", index: tuple[int, ...]) -> "xr.DataArray":
+    """Pick the values of `at` and the numbers of `index` along the dimensions that `data` has."""
+    at = {name: list(v) if isinstance(v, tuple) else v for name, v in drawing.at.items() if name in data.dims}
+    data = data.sel(at)
+    for name in ("exponent", "component"):
+        if name in data.dims and index:
+            data = data.sel({name: index[0] if len(index) == 1 else list(index)})
+    return data
+
+
+def _part(
+    dataset: "xr.Dataset", drawing: "Drawing", variable: str, index: tuple[int, ...]
+) -> "tuple[xr.DataArray, xr.DataArray | None]":
+    """Return a variable as it is drawn, and its spread over the axes averaged over, if there are some."""
+    data = _fixed(dataset[variable], drawing, index)
+    mean = [name for name in drawing.mean if name in data.dims]
+    spread = None
+    if mean:
+        finite = data.where(np.isfinite(data))
+        spread = _arranged(finite.std(mean, ddof=1, keep_attrs=True), drawing)
+        data = data.mean(mean, keep_attrs=True)
+    return _arranged(data, drawing), spread
+
+
+def _arranged(data: "xr.DataArray", drawing: "Drawing") -> "xr.DataArray":
+    """Return `data` with its drawn dimensions in order, several others as one dimension `line` with names."""
+    last = [name for name in (drawing.x, drawing.y) if name in data.dims]
+    if drawing.kind == "orbit":
+        last.append("step")
+    others = [name for name in data.dims if name not in last]
+    data = data.transpose(*others, *last)
+    if len(others) < 2:
+        return data
+    names = [
+        ", ".join(words.member(data, str(name), at) for name, at in zip(others, place, strict=True))
+        for place in np.ndindex(*(data.sizes[name] for name in others))
+    ]
+    flat = data.stack(line=others).drop_vars(["line", *others]).transpose("line", *last)
+    return flat.assign_coords(line=names)
+
+
+def csv(picture: Picture) -> str:
+    """Return the numbers of a figure as a table in CSV, one row for each value, with its error and status.
+
+    Values have five digits, errors two. (pandas takes five times as long for a large map.)
+    """
+    import csv as module
+
+    data = picture.data
+    columns: dict[str, Any] = {picture.drawing.variable: data}
+    if picture.error is not None:
+        columns["error"] = _rounded(picture.error)
+    if picture.period is not None:
+        columns["period"] = picture.period
+    if picture.exponent is not None and picture.exponent_error is not None:
+        columns["largest_exponent"], columns["its_error"] = picture.exponent, _rounded(picture.exponent_error)
+    for label, values in picture.theory.items():
+        columns[f"theory: {label}"] = values
+    axes = {str(name): data[name].broadcast_like(data) for name in data.dims}
+    every = [_cells(array.broadcast_like(data).transpose(*data.dims).values) for array in (axes | columns).values()]
+    names = [*axes, *columns]
+    if picture.status is not None:
+        flags = dict(
+            zip(picture.status.attrs["flag_values"], picture.status.attrs["flag_meanings"].split(), strict=True)
+        )
+        every.append([flags[code] for code in picture.status.transpose(*data.dims).values.ravel().tolist()])
+        names.append("status")
+    table = io.StringIO()
+    writer = module.writer(table, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*every, strict=True))
+    return table.getvalue()
+
+
+def _cells(values: NDArray[Any]) -> list[str]:
+    """Return the words of an array in order; each different number is written once."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return [str(value) for value in values.ravel().tolist()]
+    different, places = np.unique(values, return_inverse=True)
+    return np.array([f"{value:.5g}" for value in different.tolist()], dtype=object)[places.ravel()].tolist()
+
+
+def _rounded(error: "xr.DataArray") -> "xr.DataArray":
+    """Return errors rounded to two digits, which is all they have."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(error.values > 0, 10.0 ** (np.floor(np.log10(error.values)) - 1), 1.0)
+        return error.copy(data=np.round(error.values / size) * size)

@@ -1,0 +1,135 @@
+"""`[cell]`: a cell of the package, or one of the user's own in a Python file."""
+
+import inspect
+import linecache
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from rnndyn.errors import InputError, suggestion
+from rnndyn.sweep.part import Natural, Part, Whole
+
+__all__ = ["CellTable", "make_cell"]
+
+RAN: dict[Path, tuple[bytes, ModuleType]] = {}  # files of cells that were run, with their text
+
+
+class CellTable(Part):
+    """`[cell]`: which cell, of which size; further keys are keywords of its constructor (see `rnndyn cells`)."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    kind: str = Field(description='a name listed by `rnndyn cells`, or `"my_cell.py:Name"` for your own, which runs it')
+    units: Whole | None = Field(default=None, description="the number of units; needed, but for a ready cell in a file")
+    inputs: Natural = Field(default=0, description="the number of inputs")
+
+    @property
+    def file(self) -> str | None:
+        """The Python file that `kind` names, None for a cell of the package."""
+        return self.kind.rpartition(":")[0] or None if ".py:" in self.kind else None
+
+
+def make_cell(table: CellTable, folder: Path) -> Any:
+    """Return the cell that `[cell]` describes; raises InputError for an unknown kind, keyword or value.
+
+    A file is looked for from `folder`, that of the study, and run.
+    """
+    from rnndyn.cells import CELLS
+
+    if table.file is None:
+        if table.kind.endswith(".py"):
+            raise InputError(f'[cell] kind = {table.kind!r}: which cell of it? Write "{table.kind}:Name"')
+        if table.kind not in CELLS:
+            raise InputError(f"[cell] kind = {table.kind!r}: no such cell; {suggestion(table.kind, CELLS)}")
+        return _construct(table, table.kind, CELLS[table.kind])
+    made, name = _own(table, folder), table.kind.rpartition(":")[2]
+    if isinstance(made, type):
+        return _construct(table, name, made)
+    return _ready(table, name, made)
+
+
+def _construct(table: CellTable, name: str, make: Any) -> Any:
+    if table.units is None:
+        raise InputError("[cell] units is missing")
+    options = dict(table.model_extra or {})
+    parameters = inspect.signature(make).parameters
+    known = [key for key in parameters if key not in ("self", "units", "inputs")]
+    for key in options:
+        if key not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            hint = suggestion(key, ["kind", "units", "inputs", *known])
+            raise InputError(f"[cell] {key}: {name} has no such keyword; {hint}")
+    sizes = {"units": table.units} | ({"inputs": table.inputs} if "inputs" in parameters or table.inputs else {})
+    try:
+        return make(**sizes, **options)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"[cell]: {error}") from None
+
+
+def _ready(table: CellTable, name: str, cell: Any) -> Any:
+    """Return a cell that the file holds ready-made, if the table does not say something else."""
+    for key in table.model_extra or {}:
+        raise InputError(f"[cell] {key}: {name} is a ready cell, not a class: set it in {table.file}")
+    for key, asked in (("units", table.units), ("inputs", table.inputs or None)):
+        if asked is not None and asked != getattr(cell, key):
+            raise InputError(f"[cell] {key} = {asked}: {name} in {table.file} has {key} = {getattr(cell, key)}")
+    return cell
+
+
+def _own(table: CellTable, folder: Path) -> Any:
+    """Run the user's file and return the cell, or the class of cells, that it defines."""
+    from rnndyn.cells import Cell
+
+    file, _, name = table.kind.rpartition(":")
+    where = f"[cell] kind = {table.kind!r}"
+    path = folder / file
+    if not path.is_file():
+        near = [found.name for found in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise InputError(f"{where}: there is no file {file} beside the study; {suggestion(path.name, near)}")
+    module = _module(path, where)
+    cells = [key for key, value in vars(module).items() if _is_cell(value, Cell)]
+    if name not in cells:
+        raise InputError(f"{where}: {file} defines no cell {name!r}; {suggestion(name, cells)}")
+    return getattr(module, name)
+
+
+def _is_cell(value: Any, cell: type) -> bool:
+    return isinstance(value, cell) or (isinstance(value, type) and issubclass(value, cell) and value is not cell)
+
+
+def _module(path: Path, where: str) -> ModuleType:
+    """Run a Python file as a module of its own; once as long as it stays the same."""
+    source = path.read_bytes()
+    before = RAN.get(path)
+    if before is not None and before[0] == source:
+        return before[1]
+    name = f"rnndyn_study_{path.stem}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    linecache.checkcache(str(path))
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except InputError:
+        raise
+    except Exception as error:
+        line = _line(error, path)
+        raise InputError(f"{where}: running {path.name} failed{line}: {type(error).__name__}: {error}") from None
+    finally:
+        sys.path.remove(str(path.parent))
+    RAN[path] = source, module
+    return module
+
+
+def _line(error: BaseException, path: Path) -> str:
+    """Return " at line 7" of the file where it failed."""
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f" at line {error.lineno}"
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return f" at line {lines[-1]}" if lines else ""

@@ -1,0 +1,274 @@
+"""The examples of the reference: parts that run when they stand in the place of the same tables of `BASE`."""
+
+__all__ = ["BASE", "EXAMPLES", "FILES"]
+
+BASE = """
+[cell]
+kind = "Elman"
+units = 2
+inputs = 1
+
+[axes]
+w = { start = 0.5, stop = 1.5, num = 3 }
+
+[weights]
+weight_hh = [["w", 0.5], [-0.5, "w"]]
+weight_ih = 1.0
+
+[run]
+steps = 100
+
+[measure.lyapunov]
+"""
+
+FILES = {
+    "henon.py": '''
+import rnndyn as rd
+
+
+def step(x, a, s, p):
+    u, v = s
+    alpha, beta = p
+    return 1.0 - alpha * u**2 + v, beta * u
+
+
+class Henon(rd.Cell):
+    """u <- 1 - alpha u^2 + v, v <- beta u: no weights, two parameters."""
+
+    def __init__(self, units: int, inputs: int = 0, beta: float = 0.3):
+        stage = rd.Stage(gates=(), update=step, sends="u", leaves=("u", "v"))
+        super().__init__("Henon", units, inputs, ("u", "v"), (stage,), parameters={"alpha": 1.4, "beta": beta})
+''',
+}
+
+EXAMPLES = {
+    "study": """
+title = "Two tanh units"
+question = "When do they settle?"
+claim = 3
+""",
+    "cell": """
+[cell]
+kind = "henon.py:Henon"   # the class Henon in henon.py beside the study; it is run
+units = 1
+inputs = 0
+beta = 0.3                # a keyword of its constructor
+
+[weights]
+alpha = "w"
+""",
+    "axes": """
+[axes]
+w = { start = 0.5, stop = 1.5, num = 3 }
+bias = { start = 0.01, stop = 1.0, num = 3, scale = "log" }
+net = [0, 1, 5]
+
+[weights]
+weight_hh = { init = "normal", gain = "w", seed = "net" }
+bias_hh = ["bias", "-bias"]
+""",
+    "weights": """
+[cell]
+kind = "LSTM"
+units = 2
+inputs = 1
+
+[weights]
+weight_hh = { f = 0.0, g = { init = "orthogonal", gain = "w" }, o = [[1.0, "w"], ["-w", 0.0]] }
+weight_ih = 0.5
+bias_hh = { f = 1.0 }
+""",
+    "init normal": """
+[weights]
+weight_hh = { init = "normal", gain = "w", seed = 3 }
+""",
+    "init uniform": """
+[weights]
+weight_hh = { init = "uniform", gain = "w", seed = 3 }
+""",
+    "init orthogonal": """
+[weights]
+weight_hh = { init = "orthogonal", gain = "w", seed = 3 }
+""",
+    "init identity": """
+[weights]
+weight_hh = { init = "identity", gain = "w" }
+""",
+    "init rotation": """
+[weights]
+weight_hh = { init = "rotation", gain = 0.9, angle = "w", seed = 0 }
+""",
+    "init antisymmetric": """
+[weights]
+weight_hh = { init = "antisymmetric", gain = "w", seed = 3 }
+""",
+    "init sparse": """
+[weights]
+weight_hh = { init = "sparse", gain = "w", density = 0.5, seed = 3 }
+""",
+    "init file": """
+[weights]
+weight_hh = { init = "file", file = "matrices.npy", gain = "w", seed = 1 }
+""",
+    "inputs none": """
+[inputs]
+kind = "none"
+""",
+    "inputs constant": """
+[inputs]
+kind = "constant"
+value = "w"
+""",
+    "inputs normal": """
+[inputs]
+kind = "normal"
+scale = 0.5
+mean = 0.1
+seed = 2
+shared = true
+""",
+    "inputs sine": """
+[inputs]
+kind = "sine"
+amplitude = "w"
+period = 25.0
+phase = [0.5]
+""",
+    "inputs file": """
+[inputs]
+kind = "file"
+file = "sequence.npy"
+gain = 2.0
+""",
+    "run": """
+[run]
+steps = 100
+transient = 20
+initial_state = [0.1, "w"]
+dtype = "float64"
+device = "auto"
+seed = 7
+""",
+    "measure lyapunov": """
+[measure.lyapunov]
+k = 1
+qr_every = 4
+""",
+    "measure gradient": """
+[measure.gradient]
+horizon = 64
+transient = 20
+lags = [0, 1, 2, 4, 8, 16, 32, 64]
+loss = "h"
+slope = true
+""",
+    "measure trajectory": """
+[measure.trajectory]
+at = { w = 1.0 }
+steps = 50
+last = 51
+fields = ["h"]
+units = [1]
+""",
+    "measure attractors": """
+[measure.attractors]
+starts = 4
+max_period = 2
+steps = 100
+""",
+    "figure": """
+[axes]
+w = { start = 0.5, stop = 1.5, num = 3 }
+b = { start = -1.0, stop = 1.0, num = 3 }
+
+[weights]
+weight_hh = { init = "rotation", angle = "w", gain = 1.2 }
+bias_hh = "b"
+
+[measure.lyapunov]
+
+[measure.gradient]
+horizon = 64
+lags = "all"
+
+[measure.trajectory]
+last = 10
+
+[[figure]]
+kind = "map"
+variable = "exponents"
+x = "w"
+y = "b"
+index = 1
+title = "The largest exponent"
+name = "largest"
+
+[[figure]]
+kind = "curve"
+variable = "exponents"
+x = "w"
+series = "b"
+at = { b = [-1.0, 0.0] }
+index = "all"
+
+[[figure]]
+kind = "profile"
+series = "w"
+mean = ["b"]
+theory = []
+
+[[figure]]
+kind = "orbit"
+x = "w"
+index = 2
+
+[[figure]]
+kind = "trajectory"
+plane = [1, 2]
+at = { w = 1.0, b = 0.0 }
+""",
+    "number": """
+[cell]
+kind = "Linear"
+units = 1
+
+[weights]
+weight_hh = "w"
+
+[measure.lyapunov]
+
+[measure.gradient]
+horizon = 64
+slope = true
+
+[[number]]
+label = "1.5 to the 64th"
+variable = "log_norms"
+at = { w = 1.5, lag = 64 }
+show = "exp"
+theory = "linear_power"
+note = "by back-propagation"
+
+[[number]]
+label = "Mean exponent"
+variable = "exponents"
+index = 1
+reduce = "mean"
+
+[[number]]
+label = "Units that grow"
+variable = "exponents"
+above = 0.0
+
+[[number]]
+label = "Units that shrink"
+variable = "exponents"
+below = 0.0
+
+[[number]]
+label = "Gradients that grow at the rate of the exponent"
+variable = "gradient_slope"
+agrees_with = "exponents"
+theory = 1.0
+""",
+}

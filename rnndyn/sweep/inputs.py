@@ -1,0 +1,165 @@
+"""`[inputs]`: what drives the networks, step by step."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rnndyn.dynamics.random import point_noise
+from rnndyn.errors import InputError
+from rnndyn.sweep.part import Listed, Part
+from rnndyn.sweep.value import Value, Values, along, check_entries, load, seeds, shape_words, stack
+
+if TYPE_CHECKING:
+    from rnndyn.sweep.study import Study
+
+__all__ = ["INPUTS", "Inputs", "check_inputs"]
+
+Each = Value | Annotated[tuple[Value, ...], Listed]
+EACH = "for all inputs or a list of one each; numbers or axes"
+Array = NDArray[np.float64]
+
+
+class Inputs(Part):
+    """What every kind of input can do: be checked, and give the inputs of a block of the grid."""
+
+    def check(self, study: "Study", size: int, steps: int) -> None:
+        """Raise ValueError if this cannot drive `size` inputs for `steps` steps."""
+        for name, value in self:
+            if name in ("kind", "file", "shared"):
+                continue
+            try:
+                check_entries(value, (size,), study)
+            except ValueError as error:
+                raise ValueError(f"{name} = {value!r}: {error}") from None
+
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array | None:
+        """Return the inputs (axes of the block..., steps or 1, size); None if there are none."""
+        raise NotImplementedError
+
+
+class Nothing(Inputs):
+    """No input: the networks run by themselves."""
+
+    kind: Literal["none"]
+
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array | None:
+        """Return no inputs."""
+        return None
+
+
+class Constant(Inputs):
+    """The same at every step."""
+
+    kind: Literal["constant"]
+    value: Each = Field(description=f"the input, {EACH}")
+
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+        """Return one step."""
+        return stack(self.value, (size,), block)[..., None, :]
+
+
+class Noise(Inputs):
+    """Independent normal numbers at every step, from (study seed, `seed`, grid index): white noise."""
+
+    kind: Literal["normal"]
+    scale: Each = Field(default=1.0, description=f"the standard deviation, {EACH}")
+    mean: Each = Field(default=0.0, description=f"the mean, {EACH}")
+    seed: Value = Field(default=0, description="which draw, a whole number or an axis")
+    shared: bool = Field(default=False, description="the same noise at every grid point")
+
+    def check(self, study: "Study", size: int, steps: int) -> None:
+        """Raise ValueError if this cannot drive `size` inputs for `steps` steps."""
+        super().check(study, size, steps)
+        seeds(self.seed, study)
+
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+        """Return the noise of every point; a point's stream does not depend on the block it is computed in."""
+        wanted = along(self.seed, block)
+        shape = wanted.shape if self.shared else tuple(map(len, block.values()))
+        chosen = np.broadcast_to(wanted, shape).reshape(-1)
+        noise = np.empty((chosen.size, steps * size))
+        for seed in np.unique(chosen):
+            mine, word = chosen == seed, f"inputs {int(seed)}"
+            if self.shared:
+                noise[mine] = point_noise(study.run.seed, word, 0, 1, steps * size)
+            else:
+                noise[mine] = point_noise(study.run.seed, word, first, chosen.size, steps * size)[mine]
+        draws = noise.reshape(*shape, steps, size)
+        mean, scale = (stack(value, (size,), block)[..., None, :] for value in (self.mean, self.scale))
+        return mean + scale * draws
+
+
+class Sine(Inputs):
+    """`amplitude sin(2 pi t / period + phase)` at step t = 0, 1, ..."""
+
+    kind: Literal["sine"]
+    amplitude: Each = Field(default=1.0, description=f"the amplitude, {EACH}")
+    period: Each = Field(description=f"steps in a period, {EACH}")
+    phase: Each = Field(default=0.0, description=f"radians, {EACH}")
+
+    def check(self, study: "Study", size: int, steps: int) -> None:
+        """Raise ValueError if this cannot drive `size` inputs for `steps` steps."""
+        super().check(study, size, steps)
+        whole = {name: axis.values for name, axis in study.axes.items()}
+        if np.any(stack(self.period, (size,), whole) == 0):
+            raise ValueError("period: 0 steps is no period")
+
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+        """Return the sines."""
+        amplitude, period, phase = (
+            stack(value, (size,), block)[..., None, :] for value in (self.amplitude, self.period, self.phase)
+        )
+        return amplitude * np.sin(2.0 * np.pi * np.arange(steps)[:, None] / period + phase)
+
+
+class FileInputs(Inputs):
+    """A sequence (steps, inputs) from a .npy file beside the study, the same at every grid point."""
+
+    kind: Literal["file"]
+    file: str = Field(description="the file's name, seen from the study's folder")
+    gain: Each = Field(default=1.0, description=f"a factor, {EACH}")
+
+    def check(self, study: "Study", size: int, steps: int) -> None:
+        """Raise ValueError if this cannot drive `size` inputs for `steps` steps."""
+        super().check(study, size, steps)
+        array = load(self.file, study)
+        if array.ndim == 1 and size == 1:
+            array = array[:, None]
+        if array.ndim != 2 or array.shape[1] != size:
+            raise ValueError(f"{self.file} has the shape {shape_words(array.shape)}, needed is steps x {size}")
+        if len(array) < steps:
+            raise ValueError(f"{self.file} holds {len(array)} steps, the study runs {steps}")
+
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+        """Return the sequence."""
+        array = load(self.file, study).reshape(-1, size)[:steps]
+        return stack(self.gain, (size,), block)[..., None, :] * array
+
+
+INPUTS: dict[str, type[Inputs]] = {
+    "none": Nothing,
+    "constant": Constant,
+    "normal": Noise,
+    "sine": Sine,
+    "file": FileInputs,
+}
+
+
+def check_inputs(study: "Study", cell: Any, steps: int) -> None:
+    """Raise InputError if `[inputs]` does not fit the cell; `steps` is the longest run of the study."""
+    inputs = study.inputs
+    if inputs is None or isinstance(inputs, Nothing):
+        return
+    if not cell.inputs:
+        raise InputError("[inputs]: this cell takes none; give it some with inputs = 1 in [cell]")
+    if study.measure.attractors is not None:
+        raise InputError(
+            "[measure.attractors] with [inputs]: attractors are those of the undriven network; "
+            "put a constant input into bias_ih, or remove one of the two tables"
+        )
+    try:
+        inputs.check(study, cell.inputs, steps)
+    except ValueError as error:
+        raise InputError(f"[inputs] {error}") from None

@@ -1,0 +1,120 @@
+"""What all measurements share: the variables they yield and the block of the grid they work on."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnndyn.sweep.start import build_start
+from rnndyn.sweep.value import Values
+from rnndyn.sweep.weights import build_weights
+
+if TYPE_CHECKING:
+    from rnndyn.sweep.study import Study
+
+__all__ = ["Arrays", "Block", "Measurement", "Variable", "status"]
+
+Arrays = dict[str, NDArray[Any]]
+STATUS_FILL = -1
+STATUSES = {"NOT_COMPUTED": STATUS_FILL, "OK": 0, "NOT_CONVERGED": 1, "SINGULAR": 2, "DIVERGED": 3, "INVALID": 4}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A result: its dimensions after the axes (name -> coordinate), its type and its labels.
+
+    at: {axis: place} of the axes that it lacks, because it is measured at one value of them only.
+    """
+
+    name: str
+    dtype: str
+    attrs: Mapping[str, Any]
+    dims: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    at: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def fill(self) -> float | int:
+        """The value of a point not computed yet."""
+        return math.nan if self.dtype.startswith("float") else STATUS_FILL
+
+    def axes(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the study's axes that the variable has."""
+        return tuple(name for name in names if name not in self.at)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of the grid: the values of each axis in it, the grid index of its first point, and how to work."""
+
+    study: "Study"
+    cell: Any
+    axes: Values
+    first: int
+    threads: int | None = None
+    progress: Callable[[float, float], None] | bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of values along each axis."""
+        return tuple(len(values) for values in self.axes.values())
+
+    @cached_property
+    def weights(self) -> Arrays:
+        """The weights, with one leading axis for each axis of the study."""
+        return build_weights(self.study, self.cell, self.axes)
+
+    @cached_property
+    def _drive(self) -> NDArray[np.float64] | None:
+        """The inputs for the longest run of the study, so that a shorter one is its beginning."""
+        if self.study.inputs is None:
+            return None
+        return self.study.inputs.build(self.study, self.cell.inputs, self.study.longest(), self.axes, self.first)
+
+    def inputs(self, begin: int, end: int) -> NDArray[np.float64] | None:
+        """Return the inputs of steps begin..end-1, (axes..., steps or 1, inputs); None if there are none."""
+        drive = self._drive
+        return drive if drive is None or drive.shape[-2] == 1 else drive[..., begin:end, :]
+
+    def start(self) -> NDArray[np.float64] | None:
+        """Return the states that the networks start from, (axes..., state size); None for zero."""
+        return build_start(self.study, self.cell, self.axes, self.first)
+
+    def options(self) -> dict[str, Any]:
+        """Return how to work, as keywords of the quantities."""
+        run = self.study.run
+        return {"device": run.device, "dtype": run.dtype, "threads": self.threads, "progress": self.progress}
+
+
+class Measurement(ABC):
+    """One `[measure.*]` table at work. `steps` is the cost of a point in network steps, `bytes` its working memory.
+
+    `length` is the number of steps that the networks run, `variables` what comes out.
+    """
+
+    name: str
+    variables: list[Variable]
+    steps: float
+    bytes: float
+    length: int
+
+    @abstractmethod
+    def __init__(self, study: "Study", cell: Any) -> None: ...
+
+    @abstractmethod
+    def __call__(self, block: Block) -> Arrays:
+        """Return an array for each variable, of the block's shape and the variable's own dimensions."""
+
+
+def status(name: str, of: str) -> Variable:
+    """Return the variable that tells what became of each point."""
+    attrs = {
+        "long_name": f"status of the {of}",
+        "flag_values": list(STATUSES.values()),
+        "flag_meanings": " ".join(STATUSES),
+    }
+    return Variable(name, "int8", attrs)

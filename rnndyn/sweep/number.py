@@ -1,0 +1,213 @@
+"""`[[number]]`: a number of the result that the page tells, with its error and beside its theory."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field, FiniteFloat
+
+from rnndyn.errors import InputError, suggestion
+from rnndyn.sweep.curves import LINES
+from rnndyn.sweep.grid import nearest_place
+from rnndyn.sweep.part import Part, Whole
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.sweep.study import Study
+
+__all__ = ["Found", "Number", "check_number", "find_numbers"]
+
+SHARES = ("above", "below", "agrees_with")
+ERRORS = 2.0  # standard errors within which two numbers agree
+
+
+class Number(Part):
+    """`[[number]]`: one number of a variable: at a point, reduced over the grid, or compared with another variable."""
+
+    label: str = Field(description="what it is, in the reader's words")
+    variable: str = Field(description="the variable it is of")
+    at: dict[str, int | FiniteFloat] = Field(
+        default={}, description="values of axes, `lag` or `step` (the nearest of the grid); none"
+    )
+    index: Whole = Field(default=1, description="which exponent or component of the state, counted from 1")
+    reduce: Literal["mean", "median", "min", "max"] | None = Field(
+        default=None, description="how the axes without a value in `at` become one number; not at all"
+    )
+    show: Literal["value", "exp"] = Field(default="value", description="the value, or exp of it")
+    above: int | FiniteFloat | None = Field(
+        default=None,
+        description="makes the number the share of points that lie above this, by 2 standard errors if there are any; "
+        "no share",
+    )
+    below: int | FiniteFloat | None = Field(default=None, description="the same, below this; no share")
+    agrees_with: str | None = Field(
+        default=None,
+        description="another variable: makes the number the share of points where both agree to 2 standard errors; "
+        "no share",
+    )
+    theory: int | FiniteFloat | Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="the number it should be (as shown), or a closed form for a curve by name (listed below); none",
+    )
+    note: str = Field(default="", description="a word on how to take it; none")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A number that was found. `off`: |value - theory| over |theory|; `share`: the value is a share of points."""
+
+    label: str
+    value: float
+    stderr: float | None
+    units: str
+    theory: float | None
+    off: float | None
+    share: bool
+    note: str
+
+
+def check_number(
+    study: "Study", number: Number, dims: Mapping[str, tuple[str, ...]], coords: Mapping[str, Any]
+) -> None:
+    """Raise InputError if `number` is of something that is not measured, not there, or does not go together."""
+    where = f"[[number]] {number.label!r}"
+    for key, name in (("variable", number.variable), ("agrees_with", number.agrees_with)):
+        if name is not None and name not in dims:
+            raise InputError(f"{where}: {key} = {name!r}: this study does not measure it; {suggestion(name, dims)}")
+    own = [name for name in dims[number.variable] if name not in ("exponent", "component")]
+    for name, value in number.at.items():
+        if name not in own:
+            raise InputError(f"{where}: at.{name}: no axis of {number.variable}; {suggestion(name, own)}")
+        nearest_place(f"{where}: at.{name}", np.asarray(coords[name]), value)
+    for name in ("exponent", "component"):
+        if name in dims[number.variable] and number.index not in coords[name]:
+            known = ", ".join(str(int(known)) for known in coords[name])
+            raise InputError(f"{where}: index = {number.index}: known: {known}")
+    free = [name for name in own if name not in number.at and len(coords[name]) > 1]
+    shares = [key for key in SHARES if getattr(number, key) is not None]
+    if shares:
+        if len(shares) > 1 or number.reduce is not None or number.show != "value":
+            raise InputError(f"{where}: {shares[0]} gives a share of points; remove {_others(number, shares)}")
+    elif free and number.reduce is None:
+        raise InputError(f"{where}: {', '.join(free)}: give a value in at, or reduce = 'mean' over them")
+    elif not free and number.reduce is not None:
+        raise InputError(f"{where}: reduce = {number.reduce!r}: at leaves one point only; remove reduce")
+    if isinstance(number.theory, str):
+        if number.theory not in LINES:
+            raise InputError(f"{where}: no theory {number.theory!r}; {suggestion(number.theory, LINES)}")
+        line = LINES[number.theory]
+        if line.of != number.variable or line.roles(study) is None or shares or number.reduce:
+            raise InputError(
+                f"{where}: theory {number.theory!r} does not apply here: it is for {line.domain} at a point"
+            )
+
+
+def _others(number: Number, shares: list[str]) -> str:
+    """Return what does not go together with the first share."""
+    others = [
+        *shares[1:],
+        *(["reduce"] if number.reduce is not None else []),
+        *(["show"] if number.show != "value" else []),
+    ]
+    return " and ".join(others)
+
+
+def find_numbers(dataset: "xr.Dataset", study: "Study") -> list[Found]:
+    """Return the numbers that a study names, from its result."""
+    return [_find(dataset, study, number) for number in study.number]
+
+
+def _find(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
+    if number.agrees_with is not None:
+        return _agreement(dataset, number)
+    if number.above is not None or number.below is not None:
+        return _beyond(dataset, number)
+    return _number(dataset, study, number)
+
+
+def _pick(dataset: "xr.Dataset", number: Number, name: str) -> "xr.DataArray | None":
+    """Return the part of a variable that `at` and `index` leave; None if there is no such variable."""
+    if name not in dataset:
+        return None
+    part = dataset[name]
+    for dimension in ("exponent", "component"):
+        if dimension in part.dims:
+            part = part.isel({dimension: int(np.flatnonzero(dataset[dimension].values == number.index)[0])})
+    places = {
+        axis: nearest_place(axis, dataset[axis].values, value) for axis, value in number.at.items() if axis in part.dims
+    }
+    part = part.isel(places)
+    return part.isel({axis: 0 for axis in part.dims if part.sizes[axis] == 1})
+
+
+def _number(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
+    part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
+    assert part is not None
+    values = part.values.astype(float)
+    known = np.isfinite(values)
+    note = number.note
+    if number.reduce is None:
+        value, stderr = float(values), None if error is None else float(error.values)
+    elif not known.any():
+        value, stderr = math.nan, None
+    else:
+        value = float(getattr(np, number.reduce)(values[known]))
+        stderr = float(np.std(values[known], ddof=1) / np.sqrt(known.sum())) if _is_mean(number, known) else None
+    if not known.all() and number.reduce is not None:
+        note = f"{note}; {int((~known).sum())} points without a finite value left out".removeprefix("; ")
+    theory = number.theory
+    if isinstance(theory, str):
+        theory = float(LINES[theory].values(study, {str(name): c.item() for name, c in part.coords.items()}))
+        theory = math.exp(theory) if number.show == "exp" else theory
+    if number.show == "exp":
+        value = math.exp(value)
+        stderr = None if stderr is None else value * stderr
+    off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
+    units = "" if number.show == "exp" else str(part.attrs.get("units", ""))
+    return Found(number.label, value, stderr, units, theory, off, False, note)
+
+
+def _is_mean(number: Number, known: Any) -> bool:
+    return number.reduce == "mean" and int(known.sum()) > 1
+
+
+def _beyond(dataset: "xr.Dataset", number: Number) -> Found:
+    """Return the share of points above or below a bound, by two standard errors where there are any."""
+    part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
+    assert part is not None
+    margin = 0.0 if error is None else ERRORS * error.values.astype(float)
+    values = part.values.astype(float)
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        there = values - margin > number.above if number.above is not None else values + margin < (number.below or 0.0)
+    share = float(np.sum(there & known) / max(int(known.sum()), 1))
+    note = f"{number.note}; {int(np.sum(there & known))} of {int(known.sum())} points".removeprefix("; ")
+    theory = float(number.theory) if isinstance(number.theory, int | float) else None
+    return Found(number.label, share, None, "", theory, None, True, note)
+
+
+def _agreement(dataset: "xr.Dataset", number: Number) -> Found:
+    """Return the share of points where two variables differ by at most two combined standard errors."""
+    assert number.agrees_with is not None
+    names = (number.variable, number.agrees_with)
+    first, second = (_pick(dataset, number, name) for name in names)
+    assert first is not None
+    assert second is not None
+    apart = (first - second).values.astype(float)
+    errors = [_pick(dataset, number, f"{name}_stderr") for name in names]
+    error = np.sqrt(sum(np.asarray(part.values, dtype=float) ** 2 for part in errors if part is not None))
+    known = np.isfinite(apart)
+    agree = np.abs(apart) <= ERRORS * error + 1e-12 * np.abs(first.values)
+    share = float(np.sum(agree & known) / max(int(known.sum()), 1))
+    size = np.abs(apart[known])
+    note = number.note
+    if len(size):
+        note = (
+            f"{note}; {int(known.sum())} points, median difference {np.median(size):.1g}, largest {size.max():.1g} "
+            f"{first.attrs.get('units', '')}"
+        ).removeprefix("; ")
+    theory = float(number.theory) if isinstance(number.theory, int | float) else None
+    return Found(number.label, share, None, "", theory, None, True, note)

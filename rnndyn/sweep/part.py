@@ -1,0 +1,17 @@
+"""What every table of the study file is made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = ["Listed", "Natural", "Part", "Whole"]
+
+Whole = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+
+
+class Part(BaseModel):
+    """A table of the study file: frozen, no unknown keys, no silent conversion between types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
