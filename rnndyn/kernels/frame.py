@@ -88,13 +88,18 @@ def _project(lane, frame, rows, pitch, i, j, k, one, two, block):
 
 @helper
 def _rescale(lane, frame, rows, k, mask):
-    """Bring the column at k near 1 by an exact power of two where the mask is true; returns the exponent taken out."""
+    """Bring the column at k back where the mask is true, by an exact power of two; returns the exponent taken out.
+
+    It goes to the other side of 1, which a contracting or expanding column reaches only after as many steps again.
+    """
     largest = full(lane, 0.0)
     for r in range(rows):
         largest = maximum(largest, absolute(load(lane, frame, k + r)))
     usable = mask & (largest > 0.0)
-    limit = pick(largest, 1022.0, 126.0)
-    shift = select(usable, minimum(exponent(select(usable, largest, 1.0)), limit), 0.0)
+    limit, aside = pick(largest, 1022.0, 126.0), pick(largest, 200.0, 16.0)
+    power = exponent(select(usable, largest, 1.0))
+    power = power + select(power < 0.0, -aside, aside)
+    shift = select(usable, maximum(minimum(power, limit), -limit), 0.0)
     factor = exp2i(-shift)
     for r in range(rows):
         store(lane, frame, k + r, load(lane, frame, k + r) * factor)

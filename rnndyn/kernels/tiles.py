@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 CALL = 0.1  # seconds that a call of a kernel should last: progress and Ctrl-C wait for no longer
-CHUNK_BYTES = 1 << 25  # of packed arrays in a chunk: what a thread works on at a time
+CHUNK_BYTES = 1 << 22  # of packed arrays in a chunk: what a thread works on at a time, and NumPy after it, in cache
 
 
 LINE, PAGE = 64, 4096  # bytes of a cache line, of a page
@@ -98,7 +98,7 @@ def chunks(count, width, values, threads):
     """Ranges of points: whole tiles, packed arrays of `values` float64 a point within `CHUNK_BYTES`, enough for all."""
     largest = max(1, CHUNK_BYTES // (8 * max(values, 1) * width))
     tiles = -(-count // width)
-    size = min(largest, max(1, -(-tiles // (4 * threads)))) * width
+    size = min(largest, max(1, -(-tiles // (12 * threads)))) * width
     return [(low, min(low + size, count)) for low in range(0, count, size)]
 
 
