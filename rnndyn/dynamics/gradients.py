@@ -122,7 +122,8 @@ def _gradients(problem, device, dtype, threads, progress):
         finite = np.isfinite(found.theta).all(axis=1) & np.isfinite(found.state).all(axis=1)
         status[low:high] = np.where(found.bounded & finite, Status.OK, Status.DIVERGED)
 
-    values = 2 * run.layout.size + (total + 1) * (2 * size + 1) + 2 * rows * cell.inputs
+    given_at = problem.batch.arrays["direct"][0].shape[-2]  # every time or the last
+    values = 2 * run.layout.size + total + 1 + (given_at + 1) * size + 2 * rows * cell.inputs
     over_points(chunk, problem, run, values, threads, progress, "gradients")
     for array in (*given.values(), into, start, norms):
         array[problem.invalid] = np.nan

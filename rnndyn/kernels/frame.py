@@ -8,7 +8,7 @@ range comes back by an exact power of two, counted in `powers`.
 
 from .algebra import ONE, PAIR, QUAD, fused, gather, scaled, scatter, total, zeros
 from .helper import helper
-from .lane import absolute, exp2i, exponent, fma, full, maximum, minimum, select, some, sqrt
+from .lane import absolute, exp2i, exponent, fma, full, mantissa, maximum, minimum, select, some, sqrt
 from .memory import load, store
 from .polynomial import pick
 
@@ -179,27 +179,23 @@ def _settle(lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pe
 
 @helper
 def _scalar(lane, frame, due, pending, squares, powers, lost):
-    """The frame of a scalar is always orthogonal; its growth alone is to be kept in range."""
-    v, last = load(lane, frame, 0), load(lane, squares, 0)
-    square = v * v
-    small, large = pick(v, 1e-180, 1e-14), pick(v, 1e180, 1e14)
-    little, much = pick(v, 1e-120, 1e-16), pick(v, 1e120, 1e16)
-    shrunk, grown = pick(v, 1e-50, 1e-6), pick(v, 1e50, 1e6)
-    wild = due & ((square < small) | (square > large))
-    poor = full(lane, 0.0)
-    rich = select((square > shrunk * last) & (square < grown * last), 1.0, poor)
-    if some(wild):
-        dead = due & (absolute(v) <= 0.0)
-        far = wild & ~dead & ((square < little * last) | (square > much * last))
-        poor = select(far | (dead & (pending > 1.0)), 1.0, poor)
-        rich = select(dead, 1.0, rich)
-        shift = _rescale(lane, frame, 1, 0, wild)
-        store(lane, powers, 0, load(lane, powers, 0) + shift)
+    """The frame of a scalar is a length: it comes back into [1, 2) each time, cheaper than to ask whether it must."""
+    v = load(lane, frame, 0)
+    size = absolute(v)
+    dead = due & (size <= 0.0)
+    counts = due & ~dead
+    power = select(counts, exponent(size), 0.0)
+    one, gentle, steep = full(lane, 1.0), pick(v, 80.0, 10.0), pick(v, 200.0, 25.0)
+    rich = select(absolute(power) < gentle, one, 0.0)
+    poor = select(absolute(power) > steep, one, 0.0)
+    size = select(counts, mantissa(size), v)
+    if some(dead):
+        size = select(dead, sqrt(load(lane, squares, 0)), size)
+        poor = select(dead & (pending > 1.0), one, poor)
         store(lane, lost, 0, load(lane, lost, 0) + select(dead, pending, 0.0))
-        v = select(dead, sqrt(last), load(lane, frame, 0))
-        store(lane, frame, 0, v)
-        square = v * v
-    store(lane, squares, 0, select(due, square, last))
+    store(lane, frame, 0, size)
+    store(lane, powers, 0, load(lane, powers, 0) + power)
+    store(lane, squares, 0, select(due, size * size, load(lane, squares, 0)))
     return poor, rich
 
 

@@ -20,7 +20,7 @@ from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
-WORTH = 0.25  # seconds of one core from which on it is
+WORTH = 0.15  # seconds of one core from which on it is
 
 
 def lane_width(dtype, units):

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 CALL = 0.1  # seconds that a call of a kernel should last: progress and Ctrl-C wait for no longer
-CHUNK_BYTES = 1 << 22  # of packed arrays in a chunk: what a thread works on at a time, and NumPy after it, in cache
+CHUNK_BYTES = 1 << 24  # of packed arrays in a chunk: what a thread works on at a time
 
 
 LINE, PAGE = 64, 4096  # bytes of a cache line, of a page
@@ -95,10 +95,15 @@ class Pace:
 
 
 def chunks(count, width, values, threads):
-    """Ranges of points: whole tiles, packed arrays of `values` float64 a point within `CHUNK_BYTES`, enough for all."""
+    """Ranges of points: whole tiles, packed arrays of `values` float64 a point within `CHUNK_BYTES`, enough for all.
+
+    Twelve a thread, so that none waits long for the last, or four where twelve would be less than 256 points each,
+    since a chunk costs about a millisecond beside its kernel.
+    """
     largest = max(1, CHUNK_BYTES // (8 * max(values, 1) * width))
     tiles = -(-count // width)
-    size = min(largest, max(1, -(-tiles // (12 * threads)))) * width
+    fair = max(-(-tiles // (12 * threads)), min(-(-tiles // (4 * threads)), 256 // width))
+    size = min(largest, max(1, fair)) * width
     return [(low, min(low + size, count)) for low in range(0, count, size)]
 
 

@@ -145,11 +145,11 @@ def workloads(quick: bool = False) -> list[Workload]:
             "LSTM N = 8, BPTT over 100 steps with weight gradients",
             "bptt",
             8,
-            16384 // shrink,
+            4096 // shrink,
             100,
             0,
             8,
             bptt_flops(8),
-            random_networks(4, 8, 2, 16384 // shrink, 888),
+            random_networks(4, 8, 2, 4096 // shrink, 888),
         ),
     ]
