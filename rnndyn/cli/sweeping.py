@@ -57,10 +57,10 @@ def _run_all(folder: Path, output: Path, changes: list[str] | None, fresh: bool,
     costs = [cost(study) for study in studies]
     pages = []
     with progress_display(None, sum(costs)) as display:
-        for number, (study, steps) in enumerate(zip(studies, costs, strict=True), 1):
-            part = display.part(steps, f"{number} of {len(studies)}, {study.name}")
+        for number, (study, size) in enumerate(zip(studies, costs, strict=True), 1):
+            part = display.part(size, f"{number} of {len(studies)}, {study.name}")
             pages.append(_run(study, output / study.name, threads, fresh, part))
-            part.at(steps)
+            part.at(part.total)
     typer.echo("\n".join(map(str, pages)))
 
 
