@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, plainly, read
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,9 +116,11 @@ def report(
 ) -> None:
     """Write the page of a result that is there, or of the part of it that is."""
     from rnndyn.report import report as write
-    from rnndyn.sweep.store import folder_of, open_result
+    from rnndyn.sweep.store import folder_of, open_result, study_of
 
-    typer.echo(write(open_result(result), output or folder_of(result)))
+    dataset = open_result(result)
+    note_code(study_of(dataset))
+    typer.echo(write(dataset, output or folder_of(result)))
 
 
 def _how_to_resume(directory: Path) -> str:
