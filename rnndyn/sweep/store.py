@@ -26,12 +26,25 @@ if TYPE_CHECKING:
     from rnndyn.sweep.measures import Variable
     from rnndyn.sweep.study import Study
 
-__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "folder_of", "open_result", "read_manifest", "study_of"]
+__all__ = [
+    "CARD",
+    "FORMAT",
+    "MANIFEST",
+    "PAGE",
+    "RESULT",
+    "Store",
+    "folder_of",
+    "open_result",
+    "read_manifest",
+    "report_files",
+    "study_of",
+]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
+CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
 
@@ -80,6 +93,15 @@ def study_of(dataset: "xr.Dataset") -> "Study":
     manifest = json.loads(dataset.attrs["manifest"])
     study._folder, study._name = Path(manifest["file"]).parent, manifest["name"]
     return study
+
+
+def report_files(directory: Path) -> list[Path]:
+    """Return the files of the report in `directory`, as its card lists them; none if there is no card."""
+    try:
+        names = json.loads((directory / CARD).read_text(encoding="utf-8"))["files"]
+        return [directory / name for name in names if Path(name).name == name and (directory / name).is_file()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 class Store:
