@@ -164,7 +164,7 @@ def _caption(picture: Picture, legend: list[str]) -> str:
         parts.append("Dashed: the slope that the largest Lyapunov exponent, measured on its own, demands.")
     if drawing.theory:
         parts.append("Dashed: closed formulas, fitted to nothing.")
-    hatched = [label for label in legend if label.endswith("points)")]
+    hatched = [label for label in legend if label.endswith(("point)", "points)"))]
     if hatched:
         parts.append(f"Hatched: {'; '.join(hatched)}.")
     return " ".join(filter(None, parts))
