@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from rnndyn.cli import app
 from rnndyn.errors import InputError
-from rnndyn.report import report
+from rnndyn.report import explore, report
 from rnndyn.sweep import grid, sweep
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +52,7 @@ def folder(tmp_path, monkeypatch):
     """Return an empty working folder with the study `try.toml`, to be cut into about ten chunks."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(grid, "MOST", 170)
+    monkeypatch.setattr(explore, "LATTICE", 3)
     Path("try.toml").write_text(STUDY, encoding="utf-8")
     return tmp_path
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ __all__ = ["Drawn", "draw_figures", "warm_up"]
 
 SVG_LIMIT = 400_000  # bytes: larger ones are not written
 DPI = 160
+THUMBNAIL = "thumbnail"  # the name of the small image, which no figure may have
 NAMES = {"map": "Map", "curve": "Curve", "orbit": "Orbit diagram", "profile": "Profile", "trajectory": "Time course"}
 
 
@@ -35,6 +37,7 @@ class Drawn:
     name: str
     title: str
     caption: str
+    how: str
     alt: str
     png: bytes
     dark: bytes
@@ -51,11 +54,9 @@ def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
     for number, entry in enumerate(entries):
         picture = pictures.picture(dataset, study, complete_for(dataset, entry, study.axes))
         name = picture.drawing.name or picture.drawing.kind + (f"_{picture.drawing.variable}" if number else "")
-        taken = [other.name for other in drawn]
-        free = next(
-            count for count in range(1, len(taken) + 2) if (name if count == 1 else f"{name}_{count}") not in taken
-        )
-        drawn.append(_draw(picture, name if free == 1 else f"{name}_{free}"))
+        taken = [THUMBNAIL, *(other.name for other in drawn)]
+        numbered = (f"{name}_{count}" for count in itertools.count(2))
+        drawn.append(_draw(picture, next(free for free in itertools.chain([name], numbered) if free not in taken)))
     return drawn
 
 
@@ -83,6 +84,7 @@ def _draw(picture: Picture, name: str) -> Drawn:
         name=name,
         title=title,
         caption=_caption(picture, [str(handle.get_label()) for handle in canvas.handles]),
+        how=str(picture.data.attrs.get("how", "")),
         alt=_alt(picture, title),
         png=png,
         dark=_encode(night, "png"),
@@ -152,7 +154,7 @@ def _fixed(picture: Picture) -> dict[str, float]:
 
 
 def _caption(picture: Picture, legend: list[str]) -> str:
-    drawing, data = picture.drawing, picture.data
+    drawing = picture.drawing
     parts = [words.reading(drawing.kind, drawing.variable)]
     if picture.band and drawing.kind == "curve":
         parts.append(f"Band: {picture.band}.")
@@ -162,11 +164,9 @@ def _caption(picture: Picture, legend: list[str]) -> str:
         parts.append("Dashed: the slope that the largest Lyapunov exponent, measured on its own, demands.")
     if drawing.theory:
         parts.append("Dashed: closed formulas, fitted to nothing.")
-    hatched = [label for label in legend if label.endswith("points)")]
+    hatched = [label for label in legend if label.endswith(("point)", "points)"))]
     if hatched:
         parts.append(f"Hatched: {'; '.join(hatched)}.")
-    if how := data.attrs.get("how", ""):
-        parts.append(f"Computed: {how}.")
     return " ".join(filter(None, parts))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["curve", "orbit", "profile", "slope_of", "theory_lines", "trajectory"]
 
-MARKED = 60  # points: fewer are marked one by one
+MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
 JOINED = 100  # points in a plane: more are not joined by lines
 NAMED = len(style.SERIES)
 
@@ -31,8 +31,8 @@ def curve(canvas: "Canvas", data: "xr.DataArray", error: "xr.DataArray | None", 
         if error is not None:
             spread = np.atleast_2d(error.values)[number]
             canvas.ax.fill_between(at, values - spread, values + spread, color=form["color"], alpha=0.25, linewidth=0)
-        form = form if len(at) <= MARKED else {**form, "marker": None}
-        (line,) = canvas.ax.plot(at, values, label=label, **form)
+        step = -(-len(at) // MARKED)
+        (line,) = canvas.ax.plot(at, values, label=label, markevery=(number * step // NAMED, step), **form)
         if label:
             canvas.handles.append(line)
     canvas.ax.set_xlabel(words.axis(data[x]))
@@ -46,7 +46,7 @@ def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray
     for number, (label, values) in enumerate(curves.items()):
         dashes = style.THEORY[number % len(style.THEORY)]
         for row in np.unique(np.atleast_2d(values), axis=0):
-            (line,) = canvas.ax.plot(x, row, color=_ink(), linewidth=1.6, linestyle=dashes, label=label, zorder=3)
+            (line,) = canvas.ax.plot(x, row, color=_ink(), linewidth=1.1, linestyle=dashes, label=label, zorder=3)
         canvas.handles.append(line)
 
 
@@ -63,7 +63,7 @@ def profile(canvas: "Canvas", data: "xr.DataArray", exponent: "xr.DataArray | No
     for values, slope in zip(np.atleast_2d(data.values), np.atleast_1d(exponent.values), strict=True):
         height = slope_of(lag, values, float(slope))
         if height is not None:
-            (line,) = canvas.ax.plot(lag, height + slope * lag, color=_ink(), linewidth=1.4, linestyle=style.THEORY[2])
+            (line,) = canvas.ax.plot(lag, height + slope * lag, color=_ink(), linewidth=1.1, linestyle=style.THEORY[2])
             line.set(zorder=3, label="slope λ₁")
             slopes.append(line)
     canvas.handles += slopes[:1]

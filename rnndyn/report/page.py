@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnndyn.report.care import cautions
-from rnndyn.report.figures import Drawn
+from rnndyn.report.figures import THUMBNAIL, Drawn
 from rnndyn.report.maps import share
 from rnndyn.report.numbers import CHAOTIC, SETTLES, Number, count, key_numbers, missing_points, status_rows
 from rnndyn.report.template import source, template
@@ -90,12 +90,12 @@ class Page:
         return {
             "title": self.title,
             "question": self.study.question,
-            "answer": self.answer,
+            "answer": " ".join(self.answer[:2]),
             "partial": self.partial,
             "points": count(self.study.points),
             "seconds": self.seconds,
             "alt": self.figures[0].alt if self.figures else "",
-            "thumbnail": "thumbnail.png",
+            "thumbnail": f"{THUMBNAIL}.png",
         }
 
 
@@ -107,6 +107,7 @@ def _figure(figure: Drawn, name: str) -> dict[str, Any]:
         "file": f"{name}_{figure.name}",
         "alt": figure.alt,
         "caption": figure.caption,
+        "how": figure.how,
         "image": _data("image/png", figure.png),
         "dark": _data("image/png", figure.dark),
         "svg": figure.svg is not None,
@@ -121,25 +122,31 @@ def _data(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _answer(numbers: list[Number], study: "Study") -> str:
-    """Say in a few sentences what was found: first what the study itself asks for."""
-    named = [number for number in numbers if number.kind == "named"][:2]
-    sentences = [f"{number.what}: {number.value}." for number in named]
-    values = {number.what: number.value for number in numbers}
-    if SETTLES in values:
-        chaos = "none is chaotic" if values[CHAOTIC] == "0 %" else f"{values[CHAOTIC]} do not (λ₁ > 0)"
-        sentences.append(f"Of {count(study.points)} networks {values[SETTLES]} settle (λ₁ < 0) and {chaos}.")
-    kinds = [
-        f"{number.what[0].lower()}{number.what[1:]} ({number.value})" for number in numbers if number.kind == "regime"
-    ]
+def _answer(numbers: list[Number], study: "Study") -> list[str]:
+    """Say in at most four sentences what was found: first what the study itself asks for."""
+    sentences = [_sentence(number) for number in numbers if number.kind == "named"][:3]
+    by_what = {number.what: number.value for number in numbers}
+    kinds = [f"{n.what[0].lower()}{n.what[1:]} ({n.value})" for n in numbers if n.kind == "regime"]
     if kinds:
-        sentences.append(f"They end up in {', '.join(kinds[:-1])}{' or ' if kinds[:-1] else ''}{kinds[-1]}.")
+        most = f"{', '.join(kinds[:-1])} or {kinds[-1]}" if kinds[:-1] else kinds[0]
+        sentences.append(f"Where they end up: {most}.")
+    if SETTLES in by_what:
+        chaos = "none is chaotic" if by_what[CHAOTIC] == "0 %" else f"{by_what[CHAOTIC]} do not (λ₁ > 0)"
+        sentences.append(f"Of {count(study.points)} networks {by_what[SETTLES]} settle (λ₁ < 0) and {chaos}.")
     gone, burst = (next((n for n in numbers if n.kind == kind), None) for kind in ("vanished", "exploded"))
     if gone is not None and burst is not None:
-        what = gone.what.removeprefix("Gradient vanished ")
-        of = "of them" if len(sentences) > len(named) else "of the networks"
-        sentences.append(f"The gradient has vanished {what} in {gone.value} {of} and exploded in {burst.value}.")
-    return " ".join(sentences)
+        after = gone.what.removeprefix("Gradient vanished ")
+        sentences.append(
+            f"{after[0].upper()}{after[1:]} the gradient has vanished in {gone.value} of the networks and exploded in "
+            f"{burst.value}."
+        )
+    return [sentence.replace(" %", "\u00a0%") for sentence in sentences[:4]]
+
+
+def _sentence(number: Number) -> str:
+    """Return a number that the study names, beside its theory if there is one."""
+    theory = f" (theory: {number.theory.split(' (')[0]})" if number.theory else ""
+    return f"{number.what}: {number.value}{theory}."
 
 
 def _computed(dataset: "xr.Dataset", study: "Study", manifest: dict[str, Any]) -> list[tuple[str, str]]:

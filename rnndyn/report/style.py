@@ -40,8 +40,8 @@ RC: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
-    "lines.linewidth": 2.0,
-    "lines.markersize": 4.5,
+    "lines.linewidth": 2.2,
+    "lines.markersize": 6.0,
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
@@ -175,10 +175,10 @@ class Canvas:
             self.bar.remove()
         self.ax.set_title("")
         self.figure.set_size_inches(3.6, 2.4)
-        self.ax.set_position((0.17, 0.2, 0.8, 0.76))
+        self.ax.set_position((0.23, 0.21, 0.73, 0.75))
         for axis in (self.ax.xaxis, self.ax.yaxis):
             axis.set_major_locator(MaxNLocator(3))
-            axis.label.set_fontsize(11)
+            axis.label.set_fontsize(11 if len(axis.label.get_text()) < 26 else 9)
             axis.set_tick_params(labelsize=10)
 
     def legend_below(self) -> None:

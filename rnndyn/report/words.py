@@ -33,6 +33,8 @@ def plain(value: float, digits: int = 4) -> str:
 def axis(coordinate: "xr.DataArray") -> str:
     """Return the label of an axis: name, meaning, unit. Of a study's axis "w (in weight_hh)": "w (weight_hh)"."""
     name, meaning, unit = str(coordinate.name), coordinate.attrs.get("long_name", ""), coordinate.attrs.get("units", "")
+    if name == "lag":
+        return "steps back from the loss"
     if meaning.startswith(f"{name} (in "):
         meaning = meaning.replace(" (in ", " (", 1)
     unit = "" if unit in ("", "1") or f"({unit})" in meaning else f" ({unit})"

@@ -20,7 +20,7 @@ from rnndyn.sweep.grid import Chunk, chunk_shape, chunks
 from rnndyn.sweep.labels import attributes, coordinates
 from rnndyn.sweep.measures import Block, Measurement, measurements
 from rnndyn.sweep.provenance import identity
-from rnndyn.sweep.store import FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store
+from rnndyn.sweep.store import CARD, FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, report_files
 from rnndyn.sweep.study import Study, read_study
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def clear(directory: Path) -> None:
         return
     # First the manifest stops vouching for the chunks, then they go; it stays until the end to mark the folder as ours.
     files.write(directory / MANIFEST, json.dumps({"format": FORMAT, "identity": {}, "laid_out": False}) + "\n")
-    for name in (PAGE, RESULT, "map*.png", "map*.svg", ".*.partial"):
-        for path in directory.glob(name):
-            files.remove(path)
+    partial = directory.glob(".*.partial")
+    for path in (directory / PAGE, *report_files(directory), directory / CARD, directory / RESULT, *partial):
+        files.remove(path)
 
 
 def cost(study: Study) -> float:

@@ -26,7 +26,19 @@ if TYPE_CHECKING:
     from rnndyn.sweep.measures import Variable
     from rnndyn.sweep.study import Study
 
-__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "folder_of", "open_result", "read_manifest", "study_of"]
+__all__ = [
+    "CARD",
+    "FORMAT",
+    "MANIFEST",
+    "PAGE",
+    "RESULT",
+    "Store",
+    "folder_of",
+    "open_result",
+    "read_manifest",
+    "report_files",
+    "study_of",
+]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -34,6 +46,7 @@ RESULT = "result.zarr"
 PAGE = "index.html"
 FOLDER = "study_folder"  # key of a dataset's encoding
 TOLD = ("name", "file", "command", "study")  # of a manifest: what may change without a number changing
+CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
 
@@ -83,6 +96,15 @@ def study_of(dataset: "xr.Dataset") -> "Study":
     study._folder = Path(dataset.encoding.get(FOLDER, Path(manifest["file"]).parent))
     study._name, study._file = manifest["name"], manifest["file"]
     return study
+
+
+def report_files(directory: Path) -> list[Path]:
+    """Return the files of the report in `directory`, as its card lists them; none if there is no card."""
+    try:
+        names = json.loads((directory / CARD).read_text(encoding="utf-8"))["files"]
+        return [directory / name for name in names if Path(name).name == name and (directory / name).is_file()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 class Store:
