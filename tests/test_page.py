@@ -15,6 +15,7 @@ from fake_dynamics import Fake
 from rnndyn.errors import InputError
 from rnndyn.report import explore, gallery, report
 from rnndyn.sweep import sweep
+from rnndyn.sweep.run import clear
 
 STUDY = """
 title = "Does one unit settle?"
@@ -132,6 +133,14 @@ def test_the_gallery_shows_what_is_there(tmp_path, site):
     with pytest.raises(InputError, match="not a gallery"):
         gallery(reports)
     assert (reports / "index.html").read_text(encoding="utf-8") == "my own page"
+
+
+def test_a_fresh_start_takes_the_whole_report_away(tmp_path, site):
+    folder, _ = site
+    shutil.copytree(folder / "unit", tmp_path / "unit")
+    (tmp_path / "unit/mine.txt").write_text("kept", encoding="utf-8")
+    clear(tmp_path / "unit")
+    assert {path.name for path in (tmp_path / "unit").iterdir()} == {"manifest.json", "mine.txt"}
 
 
 def with_figures(dataset, count):

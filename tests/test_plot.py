@@ -87,7 +87,7 @@ def test_sizes_regions_and_statuses(exponents):
     status = xr.DataArray([[0, 3], [1, 3]], count.coords, count.dims, attrs=FLAGS)
     assert texts(rd.plot.map(status)) == ["ok, 25.0 %", "not converged, 25.0 %", "diverged, 50.0 %"]
     hatched = texts(rd.plot.map(array(np.ones((2, 2)), "exponents", w=[0.0, 1.0], b=[0.0, 1.0]), status=status))
-    assert hatched == ["not converged: 25.0 % (1 points)", "diverged: 50.0 % (2 points)"]
+    assert hatched == ["not converged: 25.0 % (1 point)", "diverged: 50.0 % (2 points)"]
 
 
 def test_theory_over_a_map():

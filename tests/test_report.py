@@ -143,7 +143,7 @@ def test_a_hatched_point_is_drawn_where_it_is(x):
     ax.set_ylim(-0.5, 2.5)
     drawn = style.Canvas(ax)
     maps.statuses(drawn, status)
-    assert [patch.get_label() for patch in drawn.handles] == [f"diverged: {maps.share(1, status.size)} (1 points)"]
+    assert [patch.get_label() for patch in drawn.handles] == [f"diverged: {maps.share(1, status.size)} (1 point)"]
     canvas.draw()
     rows, columns = np.nonzero(np.asarray(canvas.buffer_rgba())[..., 0] < 128)
     assert len(rows) > 20

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ __all__ = ["Drawn", "draw_figures", "warm_up"]
 
 SVG_LIMIT = 400_000  # bytes: larger ones are not written
 DPI = 160
+THUMBNAIL = "thumbnail"  # the name of the small image, which no figure may have
 NAMES = {"map": "Map", "curve": "Curve", "orbit": "Orbit diagram", "profile": "Profile", "trajectory": "Time course"}
 
 
@@ -52,11 +54,9 @@ def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
     for number, entry in enumerate(entries):
         picture = pictures.picture(dataset, study, complete_for(dataset, entry, study.axes))
         name = picture.drawing.name or picture.drawing.kind + (f"_{picture.drawing.variable}" if number else "")
-        taken = [other.name for other in drawn]
-        free = next(
-            count for count in range(1, len(taken) + 2) if (name if count == 1 else f"{name}_{count}") not in taken
-        )
-        drawn.append(_draw(picture, name if free == 1 else f"{name}_{free}"))
+        taken = [THUMBNAIL, *(other.name for other in drawn)]
+        numbered = (f"{name}_{count}" for count in itertools.count(2))
+        drawn.append(_draw(picture, next(free for free in itertools.chain([name], numbered) if free not in taken)))
     return drawn
 
 
@@ -164,7 +164,7 @@ def _caption(picture: Picture, legend: list[str]) -> str:
         parts.append("Dashed: the slope that the largest Lyapunov exponent, measured on its own, demands.")
     if drawing.theory:
         parts.append("Dashed: closed formulas, fitted to nothing.")
-    hatched = [label for label in legend if label.endswith("points)")]
+    hatched = [label for label in legend if label.endswith(("point)", "points)"))]
     if hatched:
         parts.append(f"Hatched: {'; '.join(hatched)}.")
     return " ".join(filter(None, parts))

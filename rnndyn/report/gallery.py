@@ -9,11 +9,10 @@ from typing import Any
 from rnndyn.errors import InputError
 from rnndyn.report.template import template
 from rnndyn.sweep import files
-from rnndyn.sweep.store import PAGE
+from rnndyn.sweep.store import CARD, PAGE
 
-__all__ = ["CARD", "gallery"]
+__all__ = ["gallery"]
 
-CARD = "card.json"  # what a report tells the gallery about itself
 GENERATOR = "rnndyn gallery"
 
 

@@ -126,18 +126,24 @@ def statuses(canvas: "Canvas", status: "xr.DataArray") -> None:
         found = status.values == flag
         if name in style.HATCHES and found.any():
             (_hatch if found.ndim == 2 else _hatch_span)(canvas.ax, status, found, style.HATCHES[name])
-            label = f"{name.lower().replace('_', ' ')}: {share(int(found.sum()), found.size)} ({found.sum()} points)"
+            count = int(found.sum())
+            points = "1 point" if count == 1 else f"{count} points"
+            label = f"{name.lower().replace('_', ' ')}: {share(count, found.size)} ({points})"
             canvas.handles.append(
                 Patch(facecolor="white", edgecolor=style.INK, hatch=style.HATCHES[name], linewidth=0.6, label=label)
             )
 
 
 def _hatch(ax: "Axes", data: "xr.DataArray", mask: NDArray[np.bool_], pattern: str) -> None:
-    """Hatch whole cells: the mask is doubled in resolution so that a single point is hatched too."""
+    """Hatch whole cells, black on white seams; the mask is doubled so that a single point is hatched too."""
+    import matplotlib
+
     x, y = (edges(data[name].values) for name in data.dims)
     fine = [np.stack([at[:-1] + 1e-3 * np.diff(at), at[1:] - 1e-3 * np.diff(at)], axis=1).ravel() for at in (x, y)]
     twice = np.repeat(np.repeat(mask, 2, axis=0), 2, axis=1).astype(float)
-    ax.contourf(*fine, twice.T, levels=[0.5, 1.5], colors="none", hatches=[pattern])
+    for colour, width in (("white", 2.6), ("black", 0.9)):
+        with matplotlib.rc_context({"hatch.color": colour, "hatch.linewidth": width}):
+            ax.contourf(*fine, twice.T, levels=[0.5, 1.5], colors="none", hatches=[pattern])
 
 
 def _hatch_span(ax: "Axes", data: "xr.DataArray", mask: NDArray[np.bool_], pattern: str) -> None:

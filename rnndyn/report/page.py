@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnndyn.report.care import cautions
-from rnndyn.report.figures import Drawn
+from rnndyn.report.figures import THUMBNAIL, Drawn
 from rnndyn.report.maps import share
 from rnndyn.report.numbers import CHAOTIC, SETTLES, Number, count, key_numbers, missing_points, status_rows
 from rnndyn.report.template import source, template
@@ -95,7 +95,7 @@ class Page:
             "points": count(self.study.points),
             "seconds": self.seconds,
             "alt": self.figures[0].alt if self.figures else "",
-            "thumbnail": "thumbnail.png",
+            "thumbnail": f"{THUMBNAIL}.png",
         }
 
 

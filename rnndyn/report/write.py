@@ -3,13 +3,12 @@
 import contextlib
 import json
 import os
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
-from rnndyn.sweep.store import PAGE
+from rnndyn.sweep.store import CARD, PAGE, report_files
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,14 +35,14 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     Each file is written whole or not at all, the page last. Raises InputError if `dataset` is not of a sweep.
     """
     from rnndyn.report.explore import exploration
-    from rnndyn.report.figures import draw_figures, thumbnail
-    from rnndyn.report.gallery import CARD, gallery
+    from rnndyn.report.figures import THUMBNAIL, draw_figures, thumbnail
+    from rnndyn.report.gallery import gallery
     from rnndyn.report.page import TABLE_LIMIT, Page
-    from rnndyn.sweep.study import Study
+    from rnndyn.sweep.store import study_of
 
     if "study" not in dataset.attrs or "manifest" not in dataset.attrs:
         raise InputError("this dataset does not come from rd.sweep: its attributes name no study")
-    study = Study.model_validate_json(dataset.attrs["study"])
+    study = study_of(dataset)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     dataset = dataset.load()
@@ -57,7 +56,7 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
         if len(figure.csv) > TABLE_LIMIT:
             leave[f"{figure.name}.csv.gz"] = figure.csv
     if figures:
-        leave["thumbnail.png"] = thumbnail(figures[0].picture)
+        leave[f"{THUMBNAIL}.png"] = thumbnail(figures[0].picture)
     try:
         points = exploration(dataset, study)
     except InputError as error:  # a file of the user's own, a cell or an input, that is not there any more
@@ -67,18 +66,12 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
         leave[MAP] = page.render_map(points)
     leave[CARD] = json.dumps({**page.card(), "files": sorted(leave)}, indent=2, ensure_ascii=False) + "\n"
     leave[PAGE] = page.render(directory, MAP in leave)
-    _forget(directory, CARD, leave)
+    for path in report_files(directory):  # of an earlier report, with other figures
+        if path.name not in leave:
+            files.remove(path)
     for name, content in leave.items():
         files.write(directory / name, content)
     if directory.resolve().parent.name == GALLERY:
         with contextlib.suppress(InputError):  # an index.html of the user's own stays
             gallery(directory.resolve().parent)
     return directory / PAGE
-
-
-def _forget(directory: Path, card: str, kept: Collection[str]) -> None:
-    """Delete the files of an earlier report in this folder that the new one does not replace."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        for name in json.loads((directory / card).read_text(encoding="utf-8"))["files"]:
-            if name not in kept and Path(name).name == name:
-                (directory / name).unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn.sweep.grid import chunks, fit
+from rnndyn.sweep.grid import Chunk, chunks, fit
 from rnndyn.sweep.measures import Block, measurements
 from rnndyn.sweep.run import chunk_size, cores
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimate", "estimate"]
 
-PLACES = 3  # parts of the grid that are timed
-ENOUGH = 0.3  # seconds of steps in each
+FEW = 32  # points in the first block timed
+ENOUGH = 0.5  # seconds that a block should take, for its time to mean something
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def estimate(study: "Study", threads: int | None = None, timing: bool = True) ->
         for variable in measurement.variables:
             points = math.prod(len(study.axes[name].values) for name in variable.axes(names))
             disk += np.dtype(variable.dtype).itemsize * points * math.prod(map(len, variable.dims.values()))
-    seconds, compiling = _timed(study, cell, work, threads) if timing else (None, None)
+    seconds, compiling = _timed(study, cell, work, threads, math.prod(size)) if timing else (None, None)
     return Estimate(
         study.shape,
         sum(1 for _ in chunks(study.shape, size)),
@@ -72,18 +72,31 @@ def estimate(study: "Study", threads: int | None = None, timing: bool = True) ->
     )
 
 
-def _timed(study: "Study", cell: Any, work: list[Any], threads: int | None) -> tuple[float, float]:
-    """Return (seconds of the sweep, seconds of compiling)."""
+def _timed(study: "Study", cell: Any, work: list[Any], threads: int | None, size: int) -> tuple[float, float]:
+    """Return (seconds of the sweep in chunks of `size` points, seconds of compiling).
+
+    A call takes so long by itself and so long for each point: two sizes of blocks tell the two apart.
+    """
     begun = time.monotonic()
-    few = list(chunks(study.shape, fit(study.shape, 32)))
-    _compute(study, cell, work, few[0], threads)
+    small = _parts(study, FEW)[0]
+    _compute(study, cell, work, small, threads)
     compiling = time.monotonic() - begun
-    again = _compute(study, cell, work, few[0], threads)
-    room = max(32, int(32 * ENOUGH / max(again, 1e-4)))
-    parts = list(chunks(study.shape, fit(study.shape, min(room, max(32, study.points // PLACES)))))
+    base = _compute(study, cell, work, small, threads)
+    room, seconds = small.points, base
+    while seconds < ENOUGH and room < min(size, study.points):
+        room = min(4 * room, size, study.points)
+        seconds = _compute(study, cell, work, _parts(study, room)[0], threads)
+    parts = _parts(study, room)
     chosen = [parts[place] for place in sorted({0, len(parts) // 2, len(parts) - 1})]
-    seconds = sum(_compute(study, cell, work, part, threads) for part in chosen)
-    return seconds / sum(part.points for part in chosen) * study.points, max(0.0, compiling - again)
+    mean = sum(_compute(study, cell, work, part, threads) for part in chosen) / len(chosen)
+    points = sum(part.points for part in chosen) / len(chosen)
+    each = (mean - base) / (points - small.points) if points > small.points and mean > base else mean / points
+    once = max(0.0, base - small.points * each)
+    return study.points * each + math.ceil(study.points / size) * once, max(0.0, compiling - base)
+
+
+def _parts(study: "Study", room: int) -> list[Chunk]:
+    return list(chunks(study.shape, fit(study.shape, room)))
 
 
 def _compute(study: "Study", cell: Any, work: list[Any], part: Any, threads: int | None) -> float:

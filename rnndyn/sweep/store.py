@@ -26,12 +26,27 @@ if TYPE_CHECKING:
     from rnndyn.sweep.measures import Variable
     from rnndyn.sweep.study import Study
 
-__all__ = ["FORMAT", "MANIFEST", "PAGE", "RESULT", "Store", "folder_of", "open_result", "read_manifest", "study_of"]
+__all__ = [
+    "CARD",
+    "FORMAT",
+    "MANIFEST",
+    "PAGE",
+    "RESULT",
+    "Store",
+    "folder_of",
+    "open_result",
+    "read_manifest",
+    "report_files",
+    "study_of",
+]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
+FOLDER = "study_folder"  # key of a dataset's encoding
+TOLD = ("name", "file", "command", "study")  # of a manifest: what may change without a number changing
+CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
 
@@ -73,13 +88,23 @@ def open_result(result: str | os.PathLike[str]) -> "xr.Dataset":
 
 
 def study_of(dataset: "xr.Dataset") -> "Study":
-    """Return the study of a result; files that it names are looked for beside the study file, where it was read."""
+    """Return the study of a result; files that it names are looked for beside the study file."""
     from rnndyn.sweep.study import Study
 
     study = Study.model_validate_json(dataset.attrs["study"])
     manifest = json.loads(dataset.attrs["manifest"])
-    study._folder, study._name = Path(manifest["file"]).parent, manifest["name"]
+    study._folder = Path(dataset.encoding.get(FOLDER, Path(manifest["file"]).parent))
+    study._name, study._file = manifest["name"], manifest["file"]
     return study
+
+
+def report_files(directory: Path) -> list[Path]:
+    """Return the files of the report in `directory`, as its card lists them; none if there is no card."""
+    try:
+        names = json.loads((directory / CARD).read_text(encoding="utf-8"))["files"]
+        return [directory / name for name in names if Path(name).name == name and (directory / name).is_file()]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 class Store:
@@ -144,6 +169,19 @@ class Store:
         manifest["laid_out"] = True
         store.save()
         return store
+
+    def describe(self, manifest: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
+        """Take over title, figures, numbers and command of a study that computes the same."""
+        import zarr
+
+        told = {key: manifest[key] for key in TOLD}
+        if told.items() <= self.manifest.items():
+            return
+        self.manifest |= told
+        group = zarr.open_group(self.directory / RESULT, mode="r+", zarr_format=3, use_consolidated=False)
+        group.attrs.update({**attributes, "manifest": json.dumps(self.manifest)})
+        _consolidate(self.directory / RESULT)
+        self.save()
 
     @property
     def done(self) -> set[int]:

@@ -46,11 +46,11 @@ def _check(study: "Study", cell: Any, name: str, shape: Shape, value: Any) -> No
         return check_entries(value, shape, study)
     if "init" in value:
         init = one_of("init", INITIALISERS, value)
-        whole = value["init"] == "file" or not _blocks(cell, shape)
+        whole = value["init"] == "file" or not _blocks(cell, name, shape)
         return init.check(study, shape if whole else (cell.units, *shape[1:]))
     if not value:
         raise ValueError("the table is empty: give init = ..., or a value for each gate")
-    blocks = _blocks(cell, shape)
+    blocks = _blocks(cell, name, shape)
     known = {name for init in INITIALISERS.values() for name in init.model_fields}
     if not blocks or set(value) & (known - set(cell.gates)):
         raise ValueError(f"init is missing: one of {', '.join(map(repr, INITIALISERS))}")
@@ -66,15 +66,19 @@ def _check(study: "Study", cell: Any, name: str, shape: Shape, value: Any) -> No
     return None
 
 
-def _blocks(cell: Any, shape: Shape) -> tuple[str, ...]:
-    """Return the gates whose row blocks a weight of this shape is made of; none if it is not."""
-    return tuple(cell.gates) if shape and shape[0] == len(cell.gates) * cell.units else ()
+def _blocks(cell: Any, name: str, shape: Shape) -> tuple[str, ...]:
+    """Return the gates whose row blocks a weight is made of; none if it is not. Cells may drive other rows than they
+    multiply, and multiply some by a second matrix."""
+    second = getattr(cell, "second", ())
+    gates = tuple(gate for gate in cell.gates if (gate in second) == (name == "weight_hh2"))
+    gates = tuple(getattr(cell, "drives", gates)) if name in ("weight_ih", "bias_ih") else gates
+    return gates if name not in cell.parameters and shape and shape[0] == len(gates) * cell.units else ()
 
 
 def _build(study: "Study", cell: Any, name: str, shape: Shape, value: Any, block: Values) -> NDArray[np.float64]:
     if not isinstance(value, Mapping):
         return stack(value, shape, block)
-    gates, inner = _blocks(cell, shape), (cell.units, *shape[1:])
+    gates, inner = _blocks(cell, name, shape), (cell.units, *shape[1:])
     if "init" in value:
         init = one_of("init", INITIALISERS, value)
         if len(gates) < 2 or value["init"] == "file":
