@@ -233,14 +233,21 @@ def test_new_writes_a_study_that_check_accepts(folder):
     assert call("reference").stdout == (ROOT / "studies" / "REFERENCE.md").read_text(encoding="utf-8")
 
 
-def test_a_study_that_runs_code_says_so(folder, monkeypatch):
+def test_a_study_that_runs_code_says_so(folder):
     from rnndyn.sweep.examples import FILES
 
-    Path("henon.py").write_text(FILES["henon.py"], encoding="utf-8")
-    text = '[cell]\nkind = "henon.py:Henon"\nunits = 1\n[axes]\na = [1.2]\n[weights]\nalpha = "a"\n'
-    Path("own.toml").write_text(text + "[run]\nsteps = 9\n[measure.lyapunov]\n", encoding="utf-8")
-    result = call("check", "own.toml", "--no-time")
+    own = folder / "elsewhere" / "own.toml"
+    own.parent.mkdir()
+    (own.parent / "henon.py").write_text(FILES["henon.py"], encoding="utf-8")
+    text = '[cell]\nkind = "henon.py:Henon"\nunits = 1\n[axes]\na = [1.2, 1.4]\n[weights]\nalpha = "a"\n'
+    own.write_text(text + "[run]\nsteps = 1000\ninitial_state = 0.1\n[measure.lyapunov]\n", encoding="utf-8")
+    result = call("run", str(own), "-o", "out")
     assert (result.exit_code, result.stderr.strip()) == (0, "own.toml runs the code in henon.py")
+    result = call("show", "elsewhere/own.toml", "--at", "a=1.4")
+    assert "own.toml runs the code in henon.py" in result.stderr
+    value = float(re.search(r"exponent 1 +(\S+)", result.stdout).group(1))
+    assert abs(value - 0.419) < 0.05
+    assert str(folder) not in Path("out/index.html").read_text(encoding="utf-8")
 
 
 def test_sparklines():

@@ -48,10 +48,10 @@ def test_parts_move_the_whole():
     heard = []
     with progress.progress_display(lambda done, total: heard.append(done), 100.0) as whole:
         first = whole.part(40.0, "1 of 2")
-        with progress.progress_display(first, 40.0) as same:
+        with progress.progress_display(first, 8.0) as same:  # counts in steps of its own
             assert same is first
-            same.at(10.0)
-            same.at(60.0)
+            same.at(2.0)
+            same.at(12.0)
         whole.part(60.0, "2 of 2").at(30.0)
     assert heard == [0.0, 10.0, 40.0, 70.0][1:]
 

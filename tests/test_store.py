@@ -14,7 +14,7 @@ from fake_dynamics import Fake
 from rnndyn import sweep
 from rnndyn.errors import InputError
 from rnndyn.sweep import files, grid
-from rnndyn.sweep.store import MANIFEST, RESULT, Store
+from rnndyn.sweep.store import MANIFEST, RESULT, Store, open_result, study_of
 
 STUDY = """
 [cell]
@@ -99,6 +99,20 @@ def test_manifest_tells_how_it_was_made(study, monkeypatch, tmp_path):
     assert identity["study"]["run"].items() >= {"steps": 20, "transient": 0, "seed": 0, "dtype": "float64"}.items()
     assert os.uname().nodename not in text or os.uname().nodename in STUDY
     assert str(tmp_path) not in text
+
+
+def test_a_new_title_is_taken_over_without_computing(study, monkeypatch, tmp_path):
+    Fake().install(monkeypatch)
+    sweep(study, directory=tmp_path / "a", progress=False)
+    again = Fake().install(monkeypatch)
+    study.write_text('title = "another"\n' + STUDY + '[[figure]]\nvariable = "period"\n', encoding="utf-8")
+    for dataset in (sweep(study, directory=tmp_path / "a", progress=False), open_result(tmp_path / "a")):
+        assert dataset.attrs["title"] == "another"
+        assert study_of(dataset).figure[0].variable == "period"
+        assert "another" in json.loads(dataset.attrs["manifest"])["study"]
+    assert not again.calls
+    assert study_of(sweep(study, directory=tmp_path / "a", progress=False)).folder == tmp_path
+    assert str(tmp_path) not in "".join(path.read_text() for path in (tmp_path / "a").rglob("*.json"))
 
 
 @pytest.mark.parametrize("fuse", [0, 1, 13, 29])

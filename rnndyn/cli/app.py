@@ -14,7 +14,7 @@ from rnndyn.errors import InputError
 if TYPE_CHECKING:
     from rnndyn.sweep import Study
 
-__all__ = ["Set", "Threads", "Verbose", "app", "plainly", "read"]
+__all__ = ["Set", "Threads", "Verbose", "app", "note_code", "plainly", "read"]
 
 FAILURE, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -43,9 +43,14 @@ def read(path: Path, changes: list[str] | None) -> "Study":
     from rnndyn.sweep import read_study
 
     study = read_study(path, dict(_change(text) for text in changes or ()))
-    if study.cell.file is not None:
-        print(f"{path} runs the code in {study.cell.file}", file=sys.stderr)
+    note_code(study)
     return study
+
+
+def note_code(study: "Study") -> None:
+    """Say on stderr that a study runs code of its own."""
+    if study.cell.file is not None:
+        print(f"{study.file} runs the code in {study.cell.file}", file=sys.stderr)
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, plainly, read
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def show(
     else:
         dataset = open_result(result)
         study = study_of(dataset)
+        note_code(study)
     found = points(study, _place(at), threads=threads)
     _print(study, found, dataset)
     if figure is not None:

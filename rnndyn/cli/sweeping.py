@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, plainly, read
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ def _run_all(folder: Path, output: Path, changes: list[str] | None, fresh: bool,
     costs = [cost(study) for study in studies]
     pages = []
     with progress_display(None, sum(costs)) as display:
-        for number, (study, steps) in enumerate(zip(studies, costs, strict=True), 1):
-            part = display.part(steps, f"{number} of {len(studies)}, {study.name}")
+        for number, (study, size) in enumerate(zip(studies, costs, strict=True), 1):
+            part = display.part(size, f"{number} of {len(studies)}, {study.name}")
             pages.append(_run(study, output / study.name, threads, fresh, part))
-            part.at(steps)
+            part.at(part.total)
     typer.echo("\n".join(map(str, pages)))
 
 
@@ -116,9 +116,11 @@ def report(
 ) -> None:
     """Write the page of a result that is there, or of the part of it that is."""
     from rnndyn.report import report as write
-    from rnndyn.sweep.store import folder_of, open_result
+    from rnndyn.sweep.store import folder_of, open_result, study_of
 
-    typer.echo(write(open_result(result), output or folder_of(result)))
+    dataset = open_result(result)
+    note_code(study_of(dataset))
+    typer.echo(write(dataset, output or folder_of(result)))
 
 
 def _how_to_resume(directory: Path) -> str:

@@ -48,9 +48,9 @@ class Progress:
         """Seconds until all is done, None while no rate is known."""
         return (self.total - self.done) * self.seconds / self.advanced if self.advanced else None
 
-    def part(self, total: float, name: str) -> "Progress":
-        """Return the progress of a part of this work that begins where this one is now."""
-        return Part(self, total, name)
+    def part(self, size: float, name: str) -> "Progress":
+        """Return the progress of a part of this work, of `size` steps of it, that begins where this one is now."""
+        return Part(self, size, name)
 
     def show(self) -> None:
         """Bring the display up to date."""
@@ -60,11 +60,11 @@ class Progress:
 
 
 class Part(Progress):
-    """The progress of a part: it moves that of the whole."""
+    """The progress of a part: it moves that of the whole. It may count in steps of its own, `total` of them."""
 
-    def __init__(self, whole: Progress, total: float, name: str) -> None:
-        super().__init__(total)
-        self.whole, self.begin, self.name = whole, whole.done, name
+    def __init__(self, whole: Progress, size: float, name: str) -> None:
+        super().__init__(size)
+        self.whole, self.begin, self.size, self.name = whole, whole.done, size, name
 
     def say(self, text: str, pause: bool = False) -> None:
         """Name the work going on, after the name of the part."""
@@ -72,8 +72,8 @@ class Part(Progress):
 
     def at(self, done: float) -> None:
         """Report the steps done so far in this part."""
-        self.done = max(done, self.done)
-        self.whole.at(self.begin + min(done, self.total))
+        self.done = min(max(done, self.done), self.total)
+        self.whole.at(self.begin + self.size * self.done / self.total)
 
 
 class Called(Progress):
@@ -149,6 +149,7 @@ def _display(choice: Choice, total: float, done: float, text: str, patience: flo
     from .notebook import NotebookBar, in_notebook
 
     if isinstance(choice, Progress):
+        choice.total = total
         return choice
     if callable(choice):
         return Called(total, done, choice)

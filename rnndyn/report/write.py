@@ -38,11 +38,11 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     from rnndyn.report.figures import THUMBNAIL, draw_figures, thumbnail
     from rnndyn.report.gallery import gallery
     from rnndyn.report.page import TABLE_LIMIT, Page
-    from rnndyn.sweep.study import Study
+    from rnndyn.sweep.store import study_of
 
     if "study" not in dataset.attrs or "manifest" not in dataset.attrs:
         raise InputError("this dataset does not come from rd.sweep: its attributes name no study")
-    study = Study.model_validate_json(dataset.attrs["study"])
+    study = study_of(dataset)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     dataset = dataset.load()

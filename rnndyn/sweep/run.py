@@ -20,13 +20,15 @@ from rnndyn.sweep.grid import Chunk, chunk_shape, chunks
 from rnndyn.sweep.labels import attributes, coordinates
 from rnndyn.sweep.measures import Block, Measurement, measurements
 from rnndyn.sweep.provenance import identity
-from rnndyn.sweep.store import CARD, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, report_files
+from rnndyn.sweep.store import CARD, FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, report_files
 from rnndyn.sweep.study import Study, read_study
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["chunk_size", "cores", "cost", "run_study", "sweep"]
+
+STEP = 8  # multiply-adds that a step takes beside its products
 
 
 def sweep(
@@ -75,7 +77,7 @@ def run_study(
     if directory is None:
         memory = Memory(manifest, variables, labels)
         _fill(study, cell, work, memory, threads, progress, meanwhile)
-        return memory.dataset(attributes(study, cell, manifest))
+        return _with_folder(memory.dataset(attributes(study, cell, manifest)), study)
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: a folder is needed")
@@ -86,9 +88,17 @@ def run_study(
         store = None if fresh else Store.open(directory, manifest, variables)
         if store is None:
             store = Store.create(directory, manifest, variables, labels, attributes(study, cell, manifest))
+        else:
+            store.describe(manifest, attributes(study, cell, manifest))
         store.sweep_up()
         _fill(study, cell, work, store, threads, progress, meanwhile)
-        return store.dataset()
+        return _with_folder(store.dataset(), study)
+
+
+def _with_folder(dataset: "xr.Dataset", study: Study) -> "xr.Dataset":
+    """Note the study's folder where it is never written to a disk: files that the study names are found there."""
+    dataset.encoding[FOLDER] = str(study.folder)
+    return dataset
 
 
 def clear(directory: Path) -> None:
@@ -105,8 +115,10 @@ def clear(directory: Path) -> None:
 
 
 def cost(study: Study) -> float:
-    """Return the network steps of a sweep, in which its progress counts."""
-    return sum(measurement.steps for measurement in measurements(study, study.make_cell())) * study.points
+    """Return about how long a sweep takes beside others, in multiply-adds."""
+    cell = study.make_cell()
+    steps = sum(measurement.steps for measurement in measurements(study, cell)) * study.points
+    return steps * (STEP + sum(math.prod(shape) for shape in cell.shapes.values()))
 
 
 def chunk_size(study: Study, cell: Any, work: list[Measurement]) -> tuple[int, ...]:

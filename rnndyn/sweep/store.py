@@ -45,6 +45,8 @@ MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
 CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
+FOLDER = "study_folder"  # key of a dataset's encoding
+TOLD = ("name", "file", "command", "study")  # of a manifest: what may change without a number changing
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
 
@@ -86,12 +88,13 @@ def open_result(result: str | os.PathLike[str]) -> "xr.Dataset":
 
 
 def study_of(dataset: "xr.Dataset") -> "Study":
-    """Return the study of a result; files that it names are looked for beside the study file, where it was read."""
+    """Return the study of a result; files that it names are looked for beside the study file."""
     from rnndyn.sweep.study import Study
 
     study = Study.model_validate_json(dataset.attrs["study"])
     manifest = json.loads(dataset.attrs["manifest"])
-    study._folder, study._name = Path(manifest["file"]).parent, manifest["name"]
+    study._folder = Path(dataset.encoding.get(FOLDER, Path(manifest["file"]).parent))
+    study._name, study._file = manifest["name"], manifest["file"]
     return study
 
 
@@ -166,6 +169,19 @@ class Store:
         manifest["laid_out"] = True
         store.save()
         return store
+
+    def describe(self, manifest: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
+        """Take over title, figures, numbers and command of a study that computes the same."""
+        import zarr
+
+        told = {key: manifest[key] for key in TOLD}
+        if told.items() <= self.manifest.items():
+            return
+        self.manifest |= told
+        group = zarr.open_group(self.directory / RESULT, mode="r+", zarr_format=3, use_consolidated=False)
+        group.attrs.update({**attributes, "manifest": json.dumps(self.manifest)})
+        _consolidate(self.directory / RESULT)
+        self.save()
 
     @property
     def done(self) -> set[int]:
