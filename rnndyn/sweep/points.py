@@ -1,7 +1,7 @@
 """Single points of a study's grid, looked at closely: orbit, gradient profile, spectrum."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from rnndyn.sweep.measures import Block, Measure, measurements
 from rnndyn.sweep.measures.gradient import GradientMeasure
 from rnndyn.sweep.measures.lyapunov import LyapunovMeasure
 from rnndyn.sweep.measures.trajectory import TrajectoryMeasure, component_names
+from rnndyn.sweep.run import cores
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,7 +53,9 @@ def points(
         raise InputError("at: no point is named")
     close = closely(study, last, horizon)
     cell = study.make_cell()
-    found = [_one(close, cell, place_of(study, point), threads) for point in wanted]
+    places = [place_of(study, point) for point in wanted]
+    with ThreadPoolExecutor(threads or cores()) as pool:  # a point fills one lane of one thread
+        found = list(pool.map(lambda place: _one(close, cell, place), places))
     return found[0] if single else xr.concat(found, dim="point", join="exact", combine_attrs="override")
 
 
@@ -81,16 +84,16 @@ def place_of(study: "Study", at: Mapping[str, float]) -> tuple[int, ...]:
     )
 
 
-def _one(study: "Study", cell: Any, place: tuple[int, ...], threads: int | None) -> "xr.Dataset":
+def _one(study: "Study", cell: Any, place: tuple[int, ...]) -> "xr.Dataset":
     import xarray as xr
 
     axes = {name: axis.values[i : i + 1] for (name, axis), i in zip(study.axes.items(), place, strict=True)}
     first = int(np.ravel_multi_index(place, study.shape))
-    block = Block(study, cell, axes, first, threads)
+    block = Block(study, cell, axes, first, threads=1)
     data: dict[str, Any] = {"index": ((), first, {"long_name": "grid index"})}
     coords: dict[str, Any] = {name: ((), values[0]) for name, values in axes.items()}
     for measurement in measurements(study, cell):
-        arrays = measurement(replace(block, progress=False))
+        arrays = measurement(block)
         for variable in measurement.variables:
             name = "orbit" if variable.name == "trajectory" else variable.name
             values = arrays[variable.name].reshape([len(own) for own in variable.dims.values()])

@@ -44,9 +44,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
-CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FOLDER = "study_folder"  # key of a dataset's encoding
 TOLD = ("name", "file", "command", "study")  # of a manifest: what may change without a number changing
+CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
 
