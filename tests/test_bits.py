@@ -1,5 +1,6 @@
 """The same bits however the work is divided (threads, lanes, tiles, chunks, calls); how soon an interrupt is heard."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from rnndyn.kernels import target, tiles
 
 ROOT = Path(__file__).parents[1]
 POINTS, STEPS, TRANSIENT = 37, 60, 10
-NETWORKS = {"lstm": (3, 2), "tanh": (1, 0)}
+NETWORKS = {"lstm": (3, 2), "tanh": (1, 0)}  # odd, so that units are left over where rules take them in pairs
 QUANTITIES = ("trajectory", "lyapunov", "lyapunov_adaptive", "gradients", "gradients_last")
 
 
@@ -78,6 +79,21 @@ def test_lane_width(task, monkeypatch):
     monkeypatch.setattr(target, "lane_width", lambda dtype, units: widths.append(other) or other)
     assert_same_result(task.run(), whole)
     assert widths
+
+
+def test_kernels_for_the_very_sizes(monkeypatch):
+    """A long run gets a kernel compiled for its sizes, a short one the kernel for all sizes."""
+    kinds = []
+    room = target.Run.room
+    monkeypatch.setattr(target.Run, "room", lambda run, *arrays: kinds.append(run.kind) or room(run, *arrays))
+    for family, quantity in itertools.product(NETWORKS, ("trajectory", "lyapunov_adaptive", "gradients")):
+        task = Task(family, quantity, True)
+        with monkeypatch.context() as patch:
+            patch.setattr(target, "WORTH", np.inf)
+            short = task.run()
+            patch.setattr(target, "WORTH", 0.0)
+            assert_same_result(task.run(), short)
+    assert set(kinds) == {tuple, target.Known}
 
 
 LONG = """

@@ -175,7 +175,9 @@ def pushforward(cell, weights, inputs, state, v):
     for t in range(len(inputs)):
         step.drive(run.lane, layout.drives, cell.inputs, theta, layout.at, inputs[t], 0, x)
         partials = np.zeros(layout.kept)
-        step.tangent(run.lane, run.bound.stages, n, 1, theta, layout.at, x, a, da, partials, values, frame)
+        step.tangent(
+            run.lane, run.bound.stages, n, 1, layout.width, theta, layout.at, x, a, da, partials, values, frame
+        )
     return frame[: cell.state_size]
 
 

@@ -11,8 +11,9 @@ from numba import njit
 
 from rnndyn.cells import language
 from rnndyn.kernels import elementary
-from rnndyn.kernels.lane import Lane, load, store
+from rnndyn.kernels.lane import Lane
 from rnndyn.kernels.machine import flush_denormals, restore_denormals
+from rnndyn.kernels.memory import load, store
 
 DTYPES = ("float64", "float32")
 NAMES = {

@@ -17,7 +17,6 @@ from rnndyn.kernels.lane import (
     exponent,
     fma,
     full,
-    load,
     mantissa,
     maximum,
     minimum,
@@ -25,8 +24,8 @@ from rnndyn.kernels.lane import (
     select,
     some,
     sqrt,
-    store,
 )
+from rnndyn.kernels.memory import load, store
 from rnndyn.kernels.polynomial import binary, pick, polynomial, remainder, within
 
 DTYPES = ("float64", "float32")

@@ -60,7 +60,7 @@ def attractors(
     problem = Problem(cell, weights, steps=starts * steps, inputs=None, lengths=None, state=None)
     from ..kernels import target
 
-    run, step = target.Run(cell, dtype, device), Step(cell)
+    run, step = target.Run(cell, dtype, device, (problem.count * problem.total, 0)), Step(cell)
     size, points = cell.state_size, problem.count
     count, shortest, status = np.zeros(points, np.int32), np.zeros(points, np.int32), np.empty(points, np.int8)
 

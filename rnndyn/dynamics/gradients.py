@@ -83,7 +83,7 @@ def _gradients(problem, device, dtype, threads, progress):
     from ..kernels import target
 
     cell, count, total = problem.cell, problem.count, problem.total
-    run = target.Run(cell, dtype, device)
+    run = target.Run(cell, dtype, device, (problem.count * problem.total, 2))
     size = cell.state_size
     shape = problem.batch.shape
     given = {name: np.empty((count, *cell.shapes[name]), dtype) for name in problem.given}

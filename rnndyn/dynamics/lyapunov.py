@@ -71,8 +71,8 @@ def lyapunov(
 def _spectra(problem, transient, k, every, seed, first_index, device, dtype, threads, progress):
     from ..kernels import target
 
-    run = target.Run(problem.cell, dtype, device)
     size, count = problem.cell.state_size, problem.count
+    run = target.Run(problem.cell, dtype, device, (count * problem.total, k))
     exponents, stderr = np.empty((count, k)), np.empty((count, k))
     status, used = np.empty(count, np.int8), np.empty(count, np.int64)
     spare = point_uniforms(0, "spare", 0, 1, size * k).reshape(size, k)
@@ -87,7 +87,7 @@ def _spectra(problem, transient, k, every, seed, first_index, device, dtype, thr
             run,
             problem.theta(low, high, run.layout),
             start,
-            point_uniforms(seed, "frame", first_index + low, points, size * k).reshape(points, size, k),
+            _frame(seed, first_index + low, points, size, k),
             spare,
             problem.inputs(low, high),
             problem.lengths(low, high),
@@ -115,6 +115,13 @@ def _spectra(problem, transient, k, every, seed, first_index, device, dtype, thr
         status.reshape(shape),
         used.reshape(shape),
     )
+
+
+def _frame(seed, first, points, size, k):
+    """Random columns (points, size, k); a scalar has one direction only, whose length must not depend on the index."""
+    if size == 1:
+        return np.ones((points, 1, 1))
+    return point_uniforms(seed, "frame", first, points, size * k).reshape(points, size, k)
 
 
 def summary(growth):

@@ -53,7 +53,7 @@ def last_state(cell, weights, *, steps, state=None, device="auto", dtype="float6
 def _trajectory(problem, device, dtype, threads, progress, keep):
     from ..kernels import target
 
-    run = target.Run(problem.cell, dtype, device)
+    run = target.Run(problem.cell, dtype, device, (problem.count * problem.total, 0))
     total, size = problem.total, problem.cell.state_size
     rows = total + 1 if keep else 2
     states = np.empty((problem.count, rows, size), dtype)

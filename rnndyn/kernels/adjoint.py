@@ -18,7 +18,8 @@ from .back import (
 from .elementary import log
 from .helper import helper
 from .known import numbers
-from .lane import absolute, exp2i, exponent, full, load, maximum, minimum, select, some, store
+from .lane import absolute, exp2i, exponent, full, maximum, minimum, select, some
+from .memory import give_back, load, own, store
 from .polynomial import pick
 from .rule import shares, stages
 from .step import drive
@@ -29,7 +30,26 @@ LN2 = 0.6931471805599453
 
 
 def record(
-    lane, cell, sizes, at, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx, length, tally
+    lane,
+    cell,
+    sizes,
+    at,
+    room,
+    base,
+    first,
+    steps,
+    stride,
+    theta,
+    u,
+    x,
+    a,
+    state,
+    before,
+    partials,
+    v,
+    gx,
+    length,
+    tally,
 ):
     """Forward pass from step `first`, keeping what the backward pass needs of the steps from `base` on.
 
@@ -37,6 +57,8 @@ def record(
     """
     n, inputs, _, values, _, _, size, drives, sent = numbers(sizes)
     at = numbers(at)
+    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 1)
+    last, state = state, own(lane, state, room, 2)
     end = load(lane, length, 0)
     bounded = load(lane, tally, 1) > 0.0
     for t in range(first, first + steps):
@@ -54,6 +76,7 @@ def record(
         for i in range(values):
             bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
     store(lane, tally, 1, select(bounded, full(lane, 1.0), 0.0))
+    give_back(lane, last, state)
 
 
 @helper
@@ -108,17 +131,20 @@ def measure(lane, values, place, g, e, log_norms):
 
 
 def adjoint(
-    lane, cell, sizes, at, base, first, steps, stride, every, theta, u, x, a, partials, v, length, direct, g, tally, ga,
-    gx, gp, gtheta, gu, log_norms,
+    lane, cell, sizes, at, room, base, first, steps, stride, every, theta, u, x, a, partials, v, length, direct, g,
+    tally, ga, gx, gp, gtheta, gu, log_norms,
 ):  # fmt: skip
     """Backward pass over the steps first + steps - 1, ..., first; begin with the last step, call again to go on.
 
     sizes: (units, inputs, rows, state values, stages, parameters, partials of a step, rows of the drives, fields sent).
-    `every`: `direct` holds dL/ds_t for all t, else for the last state of each lane. `tally` 0 keeps the exponent e. At
-    t = 0 `g` ends as dL/ds_0. `gx` None: nobody asks for the gradients of inputs, weight_ih and bias_ih.
+    room: elements of theta, a row and state. `every`: `direct` holds dL/ds_t for all t, else for the last state of each
+    lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0. `gx` None: nobody asks for the gradients of
+    inputs, weight_ih and bias_ih.
     """
     n, inputs, rows, values, depth, parameters, size, drives, sent = numbers(sizes)
     at = numbers(at)
+    theta, wanted, gtheta = own(lane, theta, room, 0), gtheta, own(lane, gtheta, room, 0)
+    carried, g = g, own(lane, g, room, 2)
     e = load(lane, tally, 0)
     end = load(lane, length, 0)
     kept = 0
@@ -171,6 +197,8 @@ def adjoint(
         for i in range(values):
             store(lane, g, i, load(lane, g, i) * one * two)
     store(lane, tally, 0, e)
+    give_back(lane, wanted, gtheta)
+    give_back(lane, carried, g)
 
 
 @helper

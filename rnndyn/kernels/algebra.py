@@ -9,8 +9,9 @@ from llvmlite import ir
 from numba.core import types
 
 from .helper import helper
-from .lane import KindType, _address, constant
+from .lane import KindType, constant
 from .machine import register_bits
+from .memory import address
 from .primitive import primitive
 
 # Register tiles (rows, columns): 2 x 4 keeps 8 sums, 4 + 2 operands: 14 of AVX2's 16 registers, and 8 fused
@@ -42,11 +43,11 @@ def _gather_result(lane, view, start, stride, indices):
 
 def _places(emit, kinds, values):
     """LLVM pointers to start + stride * i for the indices i in the last tuple."""
-    lane, intp = kinds[0].lane, types.intp
+    lane, intp = kinds[0], types.intp
     start, stride = (emit.context.cast(emit.builder, values[i], kinds[i], intp) for i in (2, 3))
     for i in range(len(kinds[4])):
         index = emit.builder.add(start, emit.builder.mul(stride, emit.item(values[4], i)))
-        yield _address(emit, lane, kinds[1], values[1], intp, index)
+        yield address(emit, lane, kinds[1], values[1], intp, index)
 
 
 def _gather_code(emit, kinds, values):
@@ -158,7 +159,7 @@ def _fused_tile_code(emit, kinds, values):
     def place(view, matrix, i, j):
         start, rs, cs = (emit.item(values[matrix], k) for k in range(3))
         index = b.add(start, b.add(b.mul(rs, as_index(i)), b.mul(cs, as_index(j))))
-        return _address(emit, lane, kinds[view], values[view], types.intp, index)
+        return address(emit, kinds[0], kinds[view], values[view], types.intp, index)
 
     def as_index(i):
         return ir.Constant(ir.IntType(64), i) if isinstance(i, int) else i

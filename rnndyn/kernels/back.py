@@ -13,7 +13,8 @@ from numba.core import types
 from .algebra import fused, gather, product, scatter
 from .dual import jacobian, load_rows, primal, pull, seed, store_rows
 from .helper import helper, helper_overload
-from .lane import full, load, store
+from .lane import full
+from .memory import breadth, broad, load, store
 from .rule import (
     by_direction,
     drives,
@@ -83,17 +84,27 @@ def _choose_partials(stage, values, gx):
 
 
 @helper
+def _record_unit(lane, stage, n, i, theta, at, x, a, state, partials, start, gx):
+    values = values_of(lane, stage, n, i, theta, at, x, a, state)
+    outputs, rows, _ = _partials(stage, values, gx)
+    store_rows(lane, partials, start + i, n, rows)
+    scatter(lane, state, i, n, leaves(stage), primal(outputs))
+
+
+@helper
 def _record(lane, stage, n, theta, at, x, a, state, partials, start, v, there, gx):
     """A stage forward: state <- F(state), keeping its partials and the fields it sends."""
     here, own = start + entries(stage) * n, there + vectors(stage) * n
     for i in range(n):
         scatter(lane, v, own + i, n, ranks(stage), gather(lane, state, i, n, sent(stage)))
     mix(lane, products(stage), n, theta, at, a, state)
-    for i in range(n):
-        values = values_of(lane, stage, n, i, theta, at, x, a, state)
-        outputs, rows, _ = _partials(stage, values, gx)
-        store_rows(lane, partials, here + i, n, rows)
-        scatter(lane, state, i, n, leaves(stage), primal(outputs))
+    i = 0
+    while breadth(lane) > 1 and i + breadth(lane) <= n:
+        _record_unit(broad(lane), stage, n, i, theta, at, x, a, state, partials, here, gx)
+        i += breadth(lane)
+    while i < n:
+        _record_unit(lane, stage, n, i, theta, at, x, a, state, partials, here, gx)
+        i += 1
 
 
 recorded = along(_record)

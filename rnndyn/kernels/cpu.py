@@ -22,50 +22,64 @@ _one_record = helper(_adjoint.record)
 _one_adjoint = helper(_adjoint.adjoint)
 
 
-def orbits(begin, end, lane, cell, sizes, at, first, steps, stride, keep, theta, u, x, a, state, record):
+def orbits(begin, end, lane, cell, sizes, at, room, first, steps, stride, keep, theta, u, x, a, state, record):
     """`orbit` for the tiles begin..end-1; x and a are scratch of one tile."""
     old = flush_denormals()
     for tile in range(begin, end):
         _one_orbit(
-            lane, cell, sizes, at, first, steps, stride, keep, theta[tile], u[tile], x, a, state[tile], record[tile]
+            lane,
+            cell,
+            sizes,
+            at,
+            room,
+            first,
+            steps,
+            stride,
+            keep,
+            theta[tile],
+            u[tile],
+            x,
+            a,
+            state[tile],
+            record[tile],
         )
     restore_denormals(old)
 
 
 def spectra(
-    begin, end, lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials, state,
-    frame, spare, before, units, products, powers, lost, sums, tally,
+    begin, end, lane, cell, sizes, at, room, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials,
+    state, frame, spare, before, shifts, squares, powers, levels, lost, sums, tally,
 ):  # fmt: skip
     """`lyapunov` for the tiles begin..end-1.
 
-    x, a, da, partials, before, units are scratch of one tile, `spare` is the same for all.
+    x, a, da, partials, before, shifts are scratch of one tile, `spare` is the same for all.
     """
     old = flush_denormals()
     for tile in range(begin, end):
         _one_lyapunov(
-            lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta[tile], u[tile], x, a, da, partials,
-            state[tile], frame[tile], spare, before, units, products[tile], powers[tile], lost[tile], sums[tile],
-            tally[tile],
+            lane, cell, sizes, at, room, first, steps, total, stride, adapt, batch, theta[tile], u[tile], x, a, da,
+            partials, state[tile], frame[tile], spare, before, shifts, squares[tile], powers[tile], levels[tile],
+            lost[tile], sums[tile], tally[tile],
         )  # fmt: skip
     restore_denormals(old)
 
 
 def records(
-    begin, end, lane, cell, sizes, at, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx,
+    begin, end, lane, cell, sizes, at, room, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx,
     length, tally,
 ):  # fmt: skip
     """`record` for the tiles begin..end-1; what is kept is one tile's."""
     old = flush_denormals()
     for tile in range(begin, end):
         _one_record(
-            lane, cell, sizes, at, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile], before,
+            lane, cell, sizes, at, room, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile], before,
             partials, v, gx, length[tile], tally[tile],
         )  # fmt: skip
     restore_denormals(old)
 
 
 def adjoints(
-    begin, end, lane, cell, sizes, at, base, first, steps, stride, every, forward, theta, u, x, a, state, before,
+    begin, end, lane, cell, sizes, at, room, base, first, steps, stride, every, forward, theta, u, x, a, state, before,
     partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, log_norms,
 ):  # fmt: skip
     """`adjoint` for the tiles begin..end-1, each after its forward pass if `forward`; what is kept is one tile's."""
@@ -73,11 +87,11 @@ def adjoints(
     for tile in range(begin, end):
         if forward:
             _one_record(
-                lane, cell, sizes, at, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile], before,
-                partials, v, gx, length[tile], tally[tile],
+                lane, cell, sizes, at, room, base, first, steps, stride, theta[tile], u[tile], x, a, state[tile],
+                before, partials, v, gx, length[tile], tally[tile],
             )  # fmt: skip
         _one_adjoint(
-            lane, cell, sizes, at, base, first, steps, stride, every, theta[tile], u[tile], x, a, partials, v,
+            lane, cell, sizes, at, room, base, first, steps, stride, every, theta[tile], u[tile], x, a, partials, v,
             length[tile], direct[tile], g[tile], tally[tile], ga, gx, gp, gtheta[tile], gu[tile], log_norms[tile],
         )  # fmt: skip
     restore_denormals(old)

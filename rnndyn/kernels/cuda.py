@@ -148,13 +148,13 @@ def available():
 
 # --- PTX without a driver ---------------------------------------------------------------------------------------------
 
-LENGTHS = {"orbit": 4, "lyapunov": 5, "record": 9, "adjoint": 9}  # of a kernel's `sizes`
+LENGTHS = {"orbit": (4, 3), "lyapunov": (6, 8), "record": (9, 3), "adjoint": (9, 3)}  # of a kernel's `sizes`, `room`
 TUPLES = {"at": 5, "batch": 2}
 
 
 def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0)):
     """The PTX of a kernel ("orbit", "lyapunov", "record" or "adjoint") for a cell; needs neither GPU nor driver."""
-    function, lengths = KERNELS[kernel], TUPLES | {"sizes": LENGTHS[kernel]}
+    function, lengths = KERNELS[kernel], TUPLES | dict(zip(("sizes", "room"), LENGTHS[kernel], strict=True))
     names, integer = _scalars(function), types.int64
     scalars = [types.UniTuple(integer, lengths[name]) if name in lengths else integer for name in names]
     array = types.Array(types.float64 if dtype == "float64" else types.float32, 2, "C")

@@ -13,20 +13,8 @@ from numba.extending import models, register_model
 from ..cells import language
 from .elementary import JETS
 from .helper import helper_overload
-from .lane import (
-    KindType,
-    LaneType,
-    MaskType,
-    Number,
-    _address,
-    constant,
-    is_lane,
-    is_scalar,
-    mask_of,
-    narrowed,
-    splat,
-    widened,
-)
+from .lane import KindType, LaneType, MaskType, Number, constant, is_lane, is_scalar, mask_of, narrowed, splat, widened
+from .memory import address
 from .primitive import primitive, register
 
 
@@ -542,13 +530,13 @@ def pull(rows, cotangents, seeds):
 
 def _row_places(emit, kinds, values):
     """((i, j), LLVM pointer) of each partial that exists."""
-    lane, intp, rows = kinds[0].lane, types.intp, kinds[4]
+    lane, intp, rows = kinds[0], types.intp, kinds[4]
     start, stride = (emit.context.cast(emit.builder, values[i], kinds[i], intp) for i in (2, 3))
     for i, row in enumerate(rows):
         for j, kind in enumerate(row if isinstance(row, types.BaseTuple) else ()):
             if not isinstance(kind, types.NoneType):
                 index = emit.builder.add(start, emit.builder.mul(stride, stride.type(i * len(row) + j)))
-                yield (i, j), _address(emit, lane, kinds[1], values[1], intp, index)
+                yield (i, j), address(emit, lane, kinds[1], values[1], intp, index)
 
 
 def _store_rows_code(emit, kinds, values):

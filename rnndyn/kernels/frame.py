@@ -1,200 +1,241 @@
-"""Re-orthonormalisation of a frame in lanes: modified Gram-Schmidt, columns updated as soon as a direction is known.
+"""Re-orthogonalisation of a frame in lanes: modified Gram-Schmidt, columns updated as soon as a direction is known.
 
-The frame is row-major: element (r, k) of its `rows x columns` stands at `r columns + k`.
+The frame is column-major: element (r, k) stands at `k pitch + r`. Its columns are orthogonalised, not normalised: with
+V = Q D R and D diagonal, the length of column k is multiplied by |R_kk| each time, so that the growth is the logarithm
+of the length, and no square root, product or exponent has to be taken on the way. A column whose length leaves the
+range comes back by an exact power of two, counted in `powers`.
 """
 
 from .algebra import ONE, PAIR, QUAD, fused, gather, scaled, scatter, total, zeros
 from .helper import helper
-from .lane import (
-    absolute,
-    copysign,
-    exp2i,
-    exponent,
-    fma,
-    full,
-    load,
-    mantissa,
-    maximum,
-    minimum,
-    select,
-    some,
-    sqrt,
-    store,
-)
+from .lane import absolute, exp2i, exponent, fma, full, maximum, minimum, select, some, sqrt
+from .memory import load, store
 from .polynomial import pick
 
 
 @helper
-def _dot(lane, frame, rows, columns, i, k):
-    """Column i times column k; four sums side by side, as one sum takes four cycles to come back."""
-    sums = zeros(lane, QUAD, ONE)
+def _dots(lane, frame, rows, i, k):
+    """(|column at i|^2, column at i times column at k); four sums side by side, as one takes four cycles to return."""
+    squares, dots = zeros(lane, QUAD, ONE), zeros(lane, QUAD, ONE)
     r = 0
     while r + 4 <= rows:
-        left = gather(lane, frame, r * columns + i, columns, QUAD)
-        sums = fused(sums, left, gather(lane, frame, r * columns + k, columns, QUAD))
+        left = gather(lane, frame, i + r, 1, QUAD)
+        squares = fused(squares, left, left)
+        dots = fused(dots, left, gather(lane, frame, k + r, 1, QUAD))
         r += 4
-    rest = zeros(lane, ONE, ONE)
+    square, dot = total(squares), total(dots)
     while r < rows:
-        left = gather(lane, frame, r * columns + i, columns, ONE)
-        rest = fused(rest, left, gather(lane, frame, r * columns + k, columns, ONE))
+        left = load(lane, frame, i + r)
+        square = fma(left, left, square)
+        dot = fma(left, load(lane, frame, k + r), dot)
         r += 1
-    return total(sums) + rest[0]
+    return square, dot
 
 
 @helper
-def _subtract(lane, frame, rows, columns, i, k, factor):
-    """Column k += factor column i."""
-    for r in range(rows):
-        place = r * columns + k
-        store(lane, frame, place, fma(factor, load(lane, frame, r * columns + i), load(lane, frame, place)))
+def _square(lane, frame, rows, i):
+    """|column at i|^2."""
+    squares = zeros(lane, QUAD, ONE)
+    r = 0
+    while r + 4 <= rows:
+        column = gather(lane, frame, i + r, 1, QUAD)
+        squares = fused(squares, column, column)
+        r += 4
+    square = total(squares)
+    while r < rows:
+        element = load(lane, frame, i + r)
+        square = fma(element, element, square)
+        r += 1
+    return square
 
 
 @helper
-def _project(lane, frame, rows, columns, j, k, one, two, block):
-    """Take the directions j and j + 1 out of the columns k + block; one, two: -1/|column|^2, or 0 to leave them.
+def _subtract(lane, frame, rows, i, k, factor):
+    """Column at k += factor column at i; returns its new square."""
+    squares = zeros(lane, QUAD, ONE)
+    r = 0
+    while r + 4 <= rows:
+        column = fused(gather(lane, frame, k + r, 1, QUAD), gather(lane, frame, i + r, 1, QUAD), factor)
+        scatter(lane, frame, k + r, 1, QUAD, column)
+        squares = fused(squares, column, column)
+        r += 4
+    square = total(squares)
+    while r < rows:
+        element = fma(factor, load(lane, frame, i + r), load(lane, frame, k + r))
+        store(lane, frame, k + r, element)
+        square = fma(element, element, square)
+        r += 1
+    return square
+
+
+@helper
+def _project(lane, frame, rows, pitch, i, j, k, one, two, block):
+    """Take the directions at i and j out of the columns k + block; one, two: -1/|column|^2, or 0 to leave them.
 
     Two directions at a time: half the loads and stores of one at a time, which bound it.
     """
     dots, others = zeros(lane, block, ONE), zeros(lane, block, ONE)
+    start = k * pitch
     for r in range(rows):
-        row = gather(lane, frame, r * columns + k, 1, block)
-        dots = fused(dots, row, load(lane, frame, r * columns + j))
-        others = fused(others, row, load(lane, frame, r * columns + j + 1))
+        row = gather(lane, frame, start + r, pitch, block)
+        dots = fused(dots, row, load(lane, frame, i + r))
+        others = fused(others, row, load(lane, frame, j + r))
     dots, others = scaled(dots, one), scaled(others, two)
     for r in range(rows):
-        place = r * columns + k
-        row = fused(gather(lane, frame, place, 1, block), dots, load(lane, frame, r * columns + j))
-        scatter(lane, frame, place, 1, block, fused(row, others, load(lane, frame, r * columns + j + 1)))
+        row = fused(gather(lane, frame, start + r, pitch, block), dots, load(lane, frame, i + r))
+        scatter(lane, frame, start + r, pitch, block, fused(row, others, load(lane, frame, j + r)))
 
 
 @helper
-def _rescale(lane, frame, rows, columns, k, mask):
-    """Bring column k near 1 by an exact power of two where the mask is true; returns the exponent taken out."""
+def _rescale(lane, frame, rows, k, mask):
+    """Bring the column at k near 1 by an exact power of two where the mask is true; returns the exponent taken out."""
     largest = full(lane, 0.0)
     for r in range(rows):
-        largest = maximum(largest, absolute(load(lane, frame, r * columns + k)))
+        largest = maximum(largest, absolute(load(lane, frame, k + r)))
     usable = mask & (largest > 0.0)
     limit = pick(largest, 1022.0, 126.0)
     shift = select(usable, minimum(exponent(select(usable, largest, 1.0)), limit), 0.0)
     factor = exp2i(-shift)
     for r in range(rows):
-        store(lane, frame, r * columns + k, load(lane, frame, r * columns + k) * factor)
+        store(lane, frame, k + r, load(lane, frame, k + r) * factor)
     return shift
 
 
 @helper
-def _revive(lane, frame, rows, columns, j, spare, units, dead):
-    """Give column j a new direction, orthogonal to those before it, where it is dead; its sum of squares there.
+def _revive(lane, frame, rows, pitch, columns, j, spare, before, length, dead):
+    """Give column j a new direction, orthogonal to those before it, where it is dead.
 
-    The direction comes from `spare`, a random matrix like the frame, projected twice for full orthogonality.
+    The direction comes from `spare`, a random matrix like the frame, projected twice for full orthogonality; it gets
+    the `length` squared that the column had, so that its growth does not count.
     """
-    candidate = rows * columns  # a column of scratch stands behind the frame
+    candidate = columns * pitch  # a column of scratch stands behind the frame
     for r in range(rows):
-        store(lane, frame, candidate + r, load(lane, spare, r * columns + j))
+        store(lane, frame, candidate + r, load(lane, spare, j * pitch + r))
     for _ in range(2):
         for i in range(j):
-            dot = zeros(lane, ONE, ONE)
-            for r in range(rows):
-                q = gather(lane, frame, r * columns + i, 1, ONE)
-                dot = fused(dot, q, load(lane, frame, candidate + r))
-            share = dot[0] / load(lane, units, i)
-            for r in range(rows):
-                q = load(lane, frame, r * columns + i)
-                store(lane, frame, candidate + r, load(lane, frame, candidate + r) - share * q)
-    square = full(lane, 0.0)
+            _, dot = _dots(lane, frame, rows, i * pitch, candidate)
+            _subtract(lane, frame, rows, i * pitch, candidate, -dot / load(lane, before, i))
+    factor = sqrt(length / _square(lane, frame, rows, candidate))
     for r in range(rows):
-        new = load(lane, frame, candidate + r)
-        square = square + new * new
-        store(lane, frame, r * columns + j, select(dead, new, load(lane, frame, r * columns + j)))
-    return square
+        here = j * pitch + r
+        store(lane, frame, here, select(dead, factor * load(lane, frame, candidate + r), load(lane, frame, here)))
 
 
 @helper
-def _count(lane, products, powers, k, growth):
-    """Multiply the growth into column k's running product, kept as mantissa and exponent: no logarithm a step."""
-    factor = load(lane, products, k) * growth
-    store(lane, powers, k, load(lane, powers, k) + exponent(factor))
-    store(lane, products, k, mantissa(factor))
+def _growth(lane, frame, rows, pitch, columns, due, before, shifts, squares, powers):
+    """before <- the columns' squares as they come, brought back into the range; 1 where one left it by its growth."""
+    unit = full(lane, 1.0)
+    small, large = pick(unit, 1e-180, 1e-14), pick(unit, 1e180, 1e14)
+    little, much = pick(unit, 1e-120, 1e-16), pick(unit, 1e120, 1e16)
+    wild = due & ~due
+    for k in range(columns):
+        square = _square(lane, frame, rows, k * pitch)
+        store(lane, before, k, square)
+        store(lane, shifts, k, full(lane, 0.0))
+        wild = wild | (due & ((square < small) | (square > large)))
+    poor = full(lane, 0.0)
+    if some(wild):
+        for k in range(columns):
+            square, last = load(lane, before, k), load(lane, squares, k)
+            wild = due & ((square < small) | (square > large))
+            if some(wild):
+                poor = select(wild & ((square < little * last) | (square > much * last)), 1.0, poor)
+                shift = _rescale(lane, frame, rows, k * pitch, wild)
+                store(lane, shifts, k, shift)
+                store(lane, powers, k, load(lane, powers, k) + shift)
+                store(lane, before, k, _square(lane, frame, rows, k * pitch))
+    return poor
 
 
 @helper
-def _scalar(lane, frame, due, pending, products, powers, lost):
-    """The frame of a scalar is its sign: no square root, no division (together they cost as much as tanh)."""
-    v = load(lane, frame, 0)
-    size = absolute(v)
-    dead = due & (size <= 0.0)
-    _count(lane, products, powers, 0, select(due & ~dead, size, 1.0))
-    store(lane, lost, 0, load(lane, lost, 0) + select(dead, pending, 0.0))
-    store(lane, frame, 0, select(due, copysign(full(lane, 1.0), v), v))
-    least, most = pick(v, 1e-80, 1e-10), pick(v, 1e80, 1e10)  # a product of growth factors may not leave the range
-    poor = due & ((size < least) | (size > most) | dead)
-    return poor, due & (size > pick(v, 1e-8, 1e-2)) & (size < pick(v, 1e8, 1e2))
+def _settle(lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pending, square, squares, powers, lost):
+    """The bookkeeping of column j, orthogonal to those before it and `square` long: (whether it got a new direction,
+    -1/square where due, 1 where it is too ill conditioned, 1 where it is well conditioned)."""
+    unit = full(lane, 1.0)
+    tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
+    steep, gentle = pick(unit, 1e-8, 1e-4), pick(unit, 1e-4, 1e-2)  # squared sines of the angle to the columns before
+    was = load(lane, before, j)
+    dead = due & (square <= tolerance * tolerance * was)
+    poor = select(square < steep * was, 1.0, full(lane, 0.0))
+    rich = select(square > gentle * was, 1.0, full(lane, 0.0))
+    renewed = some(dead)
+    if renewed:
+        poor = select(dead, select(pending > 1.0, 1.0, full(lane, 0.0)), poor)  # rank loss, or contraction?
+        rich = select(dead, 1.0, rich)
+        length = load(lane, squares, j)
+        _revive(lane, frame, rows, pitch, columns, j, spare, before, length, dead)
+        square = select(dead, _square(lane, frame, rows, j * pitch), square)
+        store(lane, powers, j, load(lane, powers, j) - select(dead, load(lane, shifts, j), 0.0))
+        store(lane, lost, j, load(lane, lost, j) + select(dead, pending, 0.0))
+    store(lane, before, j, square)
+    store(lane, squares, j, select(due, square, load(lane, squares, j)))
+    return renewed, select(due, -1.0 / square, 0.0), poor, rich
 
 
 @helper
-def orthonormalise(lane, frame, rows, columns, spare, before, units, due, pending, products, powers, lost):
-    """frame <- Q of frame = Q R where `due`; |R_kk| is multiplied into the running product of column k.
+def _scalar(lane, frame, due, pending, squares, powers, lost):
+    """The frame of a scalar is always orthogonal; its growth alone is to be kept in range."""
+    v, last = load(lane, frame, 0), load(lane, squares, 0)
+    square = v * v
+    small, large = pick(v, 1e-180, 1e-14), pick(v, 1e180, 1e14)
+    little, much = pick(v, 1e-120, 1e-16), pick(v, 1e120, 1e16)
+    shrunk, grown = pick(v, 1e-50, 1e-6), pick(v, 1e50, 1e6)
+    wild = due & ((square < small) | (square > large))
+    poor = full(lane, 0.0)
+    rich = select((square > shrunk * last) & (square < grown * last), 1.0, poor)
+    if some(wild):
+        dead = due & (absolute(v) <= 0.0)
+        far = wild & ~dead & ((square < little * last) | (square > much * last))
+        poor = select(far | (dead & (pending > 1.0)), 1.0, poor)
+        rich = select(dead, 1.0, rich)
+        shift = _rescale(lane, frame, 1, 0, wild)
+        store(lane, powers, 0, load(lane, powers, 0) + shift)
+        store(lane, lost, 0, load(lane, lost, 0) + select(dead, pending, 0.0))
+        v = select(dead, sqrt(last), load(lane, frame, 0))
+        store(lane, frame, 0, v)
+        square = v * v
+    store(lane, squares, 0, select(due, square, last))
+    return poor, rich
 
-    A column whose norm after projection is at most 8 n eps of its norm before counts as zero: its product stays, `lost`
-    counts the `pending` steps since the last call, and it gets a new direction. Returns two masks: `poor`, whether some
-    column lost so much to the others that the interval should be shorter, and `rich`, whether it may be longer.
+
+@helper
+def orthogonalise(lane, frame, rows, pitch, columns, spare, before, shifts, due, pending, squares, powers, lost):
+    """The frame's columns made orthogonal where `due`; `squares` and `powers` hold their lengths, squared, as
+    `squares 4^powers`.
+
+    A column whose norm after projection is at most 8 n eps of its norm before counts as zero: its length stays, `lost`
+    counts the `pending` steps since the last call, and it gets a new direction. Returns two lanes: `poor`, 1 where some
+    column lost so much to the others that the interval should be shorter, and `rich`, 1 where it may be longer; they
+    are no masks because they go through branches, where a vector of single bits is unpacked again (a third slower).
     """
     if rows == 1:
-        return _scalar(lane, frame, due, pending, products, powers, lost)
-    poor, rich = due & ~due, due
-    unit = full(lane, 1.0)
-    small, large = pick(unit, 1e-200, 1e-24), pick(unit, 1e200, 1e24)
-    tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
-    tolerance = tolerance * tolerance
-    steep, gentle = pick(unit, 1e-8, 1e-4), pick(unit, 1e-4, 1e-2)  # squared sines of the angle to the columns before
-    for k in range(columns):
-        square = _dot(lane, frame, rows, columns, k, k)
-        wild = due & ((square < small) | (square > large))
-        if some(wild):
-            shift = _rescale(lane, frame, rows, columns, k, wild)
-            store(lane, powers, k, load(lane, powers, k) + shift)
-            square = _dot(lane, frame, rows, columns, k, k)
-            poor = poor | wild
-        store(lane, before, k, square)
-    one = two = full(lane, 0.0)
-    for j in range(columns):
-        square = load(lane, before, j)
-        if j % 2 == 1:  # the second of a pair: its partner first, the rest with both at once
-            _subtract(lane, frame, rows, columns, j - 1, j, _dot(lane, frame, rows, columns, j - 1, j) * one)
-        if j > 0:
-            square = _dot(lane, frame, rows, columns, j, j)
-        was = load(lane, before, j)
-        dead = due & (square <= tolerance * was)
-        poor = poor | (due & ~dead & (square < steep * was)) | (dead & (pending > 1.0))  # rank loss, or contraction?
-        rich = rich & (dead | (square > gentle * was))
-        counts = due & ~dead
-        if some(dead):
-            square = select(dead, _revive(lane, frame, rows, columns, j, spare, units, dead), square)
-            store(lane, lost, j, load(lane, lost, j) + select(dead, pending, 0.0))
-        # directions keep their length till the end: no square root stands between one and the next
-        store(lane, before, j, select(counts, square, 0.0))
-        store(lane, units, j, square)
-        inverse = select(due, -1.0 / square, 0.0)
+        return _scalar(lane, frame, due, pending, squares, powers, lost)
+    poor = _growth(lane, frame, rows, pitch, columns, due, before, shifts, squares, powers)
+    rich = full(lane, 1.0)
+    square = dot = one = two = full(lane, 0.0)
+    for j in range(columns):  # directions in pairs: the second of a pair meets its partner first, the rest meet both
+        here = j * pitch
+        if j % 2 == 0:
+            square, dot = _dots(lane, frame, rows, here, min(j + 1, columns - 1) * pitch)
+        else:
+            square = _subtract(lane, frame, rows, here - pitch, here, dot * one)
+        renewed, inverse, bad, good = _settle(
+            lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pending, square, squares, powers, lost
+        )
+        poor, rich = maximum(poor, bad), rich * good
         if j % 2 == 0:
             one = inverse
+            if renewed:
+                _, dot = _dots(lane, frame, rows, here, min(j + 1, columns - 1) * pitch)
         else:
             two = inverse
             k = j + 1
             while k + 4 <= columns:
-                _project(lane, frame, rows, columns, j - 1, k, one, two, QUAD)
+                _project(lane, frame, rows, pitch, here - pitch, here, k, one, two, QUAD)
                 k += 4
             if k + 2 <= columns:
-                _project(lane, frame, rows, columns, j - 1, k, one, two, PAIR)
+                _project(lane, frame, rows, pitch, here - pitch, here, k, one, two, PAIR)
                 k += 2
             if k < columns:
-                _project(lane, frame, rows, columns, j - 1, k, one, two, ONE)
-    for j in range(columns):
-        size = sqrt(load(lane, units, j))
-        counted = load(lane, before, j)
-        _count(lane, products, powers, j, select(counted > 0.0, size, 1.0))
-        store(lane, units, j, select(due, 1.0 / size, 1.0))
-    for r in range(rows):
-        for k in range(columns):
-            place = r * columns + k
-            store(lane, frame, place, load(lane, frame, place) * load(lane, units, k))
+                _project(lane, frame, rows, pitch, here - pitch, here, k, one, two, ONE)
     return poor, rich

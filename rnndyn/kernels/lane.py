@@ -10,7 +10,7 @@ import operator
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.imputils import lower_constant
 from numba.core.pythonapi import NativeValue
 from numba.extending import models, register_model, typeof_impl, unbox
@@ -55,11 +55,12 @@ class MaskType(types.Type):
 
 
 class KindType(types.Type):
-    """The type of a `Lane` object itself: a value without bits."""
+    """The type of a `Lane` object itself: a value without bits. Elements of memory are `unit` numbers apart."""
 
-    def __init__(self, dtype, width):
+    def __init__(self, dtype, width, unit=None):
         self.lane = LaneType(dtype, width)
-        super().__init__(name=f"kind({dtype}, {width})")
+        self.unit = unit or width
+        super().__init__(name=f"kind({dtype}, {width}, {self.unit})")
 
 
 def _vector(element, width):
@@ -348,6 +349,35 @@ def some(mask):
 FORMAT = {"float64": (52, 1023, np.int64), "float32": (23, 127, np.int32)}  # mantissa bits, exponent bias, integer
 
 
+def _earliest_code(emit, kinds, values):
+    b, (lowest,), kind = emit.builder, values, kinds[0]
+    size = kind.width
+    while size > 1:  # half onto half
+        size //= 2
+        halves = [
+            b.shuffle_vector(
+                lowest,
+                ir.Constant(lowest.type, ir.Undefined),
+                ir.Constant(ir.VectorType(ir.IntType(32), size), [i + h for i in range(size)]),
+            )
+            for h in (0, size)
+        ]
+        lowest = b.select(b.fcmp_ordered("<", *halves), *halves)
+    if kind.width > 1:
+        lowest = b.extract_element(lowest, ir.IntType(32)(0))
+    end = ir.Constant(lowest.type, float(LAST))
+    return b.fptosi(b.select(b.fcmp_ordered("<", lowest, end), lowest, end), ir.IntType(64))
+
+
+LAST = 1 << 62
+
+
+@primitive(lambda a: types.int64 if is_lane(a) else None, _earliest_code)
+def earliest(a):
+    """The smallest of a lane's times, a whole number (at most 2^62). Like `some`, only ever used to skip work."""
+    return int(min(np.min(a), LAST))
+
+
 def _format(kind):
     return FORMAT[str(kind.dtype)]
 
@@ -411,59 +441,6 @@ def exponent(a):
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
-
-
-def _is_view(array):
-    return isinstance(array, types.Array) and array.ndim == 1 and isinstance(array.dtype, types.Float)
-
-
-def _address(emit, kind, array_kind, array, index_kind, index):
-    """Pointer to element `index` of a view: `width` numbers each; a strided view has one lane (a thread's own)."""
-    b = emit.builder
-    view = emit.context.make_array(array_kind)(emit.context, b, array)
-    index = emit.context.cast(b, index, index_kind, types.intp)
-    if array_kind.layout == "C":
-        index = b.mul(index, index.type(kind.width))
-        pointer = b.gep(view.data, [index])
-    else:
-        if kind.width != 1:
-            raise TypeError("a strided view has lanes of width 1")
-        stride = emit.item(view.strides, 0)
-        byte = b.gep(b.bitcast(view.data, cgutils.voidptr_t), [b.mul(index, stride)])
-        pointer = b.bitcast(byte, view.data.type)
-    return b.bitcast(pointer, emit.type(kind).as_pointer())
-
-
-def _load_code(emit, kinds, values):
-    kind = kinds[0].lane
-    pointer = _address(emit, kind, kinds[1], values[1], kinds[2], values[2])
-    return emit.builder.load(pointer, align=kind.dtype.bitwidth // 8)
-
-
-@primitive(
-    lambda lane, view, i: lane.lane if isinstance(lane, KindType) and _is_view(view) else None,
-    _load_code,
-)
-def load(lane, view, i):
-    """Element i of a view: `width` neighbouring numbers. Views are 1-D; indices are not checked."""
-    return view[i]
-
-
-def _store_code(emit, kinds, values):
-    kind = kinds[0].lane
-    pointer = _address(emit, kind, kinds[1], values[1], kinds[2], values[2])
-    value = splat(emit, kind, values[3], kinds[3])
-    emit.builder.store(value, pointer, align=kind.dtype.bitwidth // 8)
-    return emit.context.get_dummy_value()
-
-
-@primitive(
-    lambda lane, view, i, value: types.none if isinstance(lane, KindType) and _is_view(view) else None,
-    _store_code,
-)
-def store(lane, view, i, value):
-    """Set element i of a view."""
-    view[i] = value
 
 
 def _full_code(emit, kinds, values):

@@ -1,19 +1,22 @@
 """Orbits: the state advanced step by step, kept on the way if asked."""
 
 from .known import numbers
-from .lane import load, store
+from .memory import give_back, load, own, store
 from .rule import stages
 from .step import drive, forward
 
 
-def orbit(lane, cell, sizes, at, first, steps, stride, keep, theta, u, x, a, state, record):
+def orbit(lane, cell, sizes, at, room, first, steps, stride, keep, theta, u, x, a, state, record):
     """s_{t+1} = F(s_t, u_t) for `steps` steps from step `first`; call again to go on.
 
-    sizes: (units, inputs, rows, state values). u holds one input vector a step, `stride` apart (0: a constant input).
+    sizes: (units, inputs, rows, state values). room: elements of theta, a row and state. u holds one input vector a
+    step, `stride` apart (0: a constant input).
     With `keep`, state t + 1 is written to place t of `record`; `state` always ends as the last.
     """
     n, inputs, rows, values = numbers(sizes)[:4]
     at = numbers(at)
+    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 1)
+    last, state = state, own(lane, state, room, 2)
     for t in range(first, first + steps):
         if t == first or stride > 0:
             drive(lane, rows, inputs, theta, at, u, t * stride, x)
@@ -21,3 +24,4 @@ def orbit(lane, cell, sizes, at, first, steps, stride, keep, theta, u, x, a, sta
         if keep:
             for i in range(values):
                 store(lane, record, t * values + i, load(lane, state, i))
+    give_back(lane, last, state)

@@ -105,8 +105,8 @@ class Layout:
     """Sizes of a cell's arrays, and where its weights stand in `theta`.
 
     at: starts of weight_hh, bias_hh, weight_ih, bias_ih, parameters. places: {name: (start, size)}. rows: recurrent
-    pre-activations of a step; drives: those of the input. width: values that some stage enters or leaves with. sent:
-    fields that a step multiplies. kept: partials of a step.
+    pre-activations of a step; drives: those of the input; lines: room for those of any one stage. width: values that
+    some stage enters or leaves with. sent: fields that a step multiplies. kept: partials of a step.
     """
 
     def __init__(self, cell):
@@ -126,6 +126,7 @@ class Layout:
             "bias_ih": (starts[3], self.drives),
         } | {name: (starts[4] + k * n, n) for k, name in enumerate(cell.parameters)}
         self.rows = n * sum(len(plan.gates) for plan in stages)
+        self.lines = max(self.drives, *(n * len(plan.gates) for plan in stages))
         self.sent = sum(len(plan.sent) for plan in stages)
         self.kept = n * sum(plan.size for plan in stages)
         self.width = n * max(len(cell.fields), *(len(plan.leaves) for plan in stages))

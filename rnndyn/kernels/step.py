@@ -2,12 +2,13 @@
 
 Views of one tile (an element is one lane wide): `theta` holds the weights in the order of `plan.Layout`, `at` their
 starts; `x` the input pre-activations W_ih u + b_ih of all drives, `a` the recurrent ones of a stage; `state` the values
-of the fields, unit by unit within a field; `frame` tangents, one row for each value and `columns` wide.
+of the fields, unit by unit within a field; `frame` tangents, column after column, each of them like `state`.
 """
 
 from .algebra import gather, product, scatter
 from .dual import jacobian, load_rows, primal, push, seed, store_rows
 from .helper import helper, helper_overload
+from .memory import breadth, broad
 from .plan import Layout
 from .rule import by_direction, drives, enters, gates, leaves, parameters, places, products, update
 
@@ -73,12 +74,22 @@ def values_of(lane, stage, n, i, theta, at, x, a, state):
 
 
 @helper
+def _forward_unit(lane, stage, n, i, theta, at, x, a, state):
+    values = values_of(lane, stage, n, i, theta, at, x, a, state)
+    scatter(lane, state, i, n, leaves(stage), update(stage, values[0], values[1], values[2], values[3]))
+
+
+@helper
 def _forward(lane, stage, n, theta, at, x, a, state):
     """state <- F(state) for one stage."""
     mix(lane, products(stage), n, theta, at, a, state)
-    for i in range(n):
-        values = values_of(lane, stage, n, i, theta, at, x, a, state)
-        scatter(lane, state, i, n, leaves(stage), update(stage, values[0], values[1], values[2], values[3]))
+    i = 0
+    while breadth(lane) > 1 and i + breadth(lane) <= n:
+        _forward_unit(broad(lane), stage, n, i, theta, at, x, a, state)
+        i += breadth(lane)
+    while i < n:
+        _forward_unit(lane, stage, n, i, theta, at, x, a, state)
+        i += 1
 
 
 forward = along(_forward)
@@ -88,19 +99,19 @@ COLUMNS = 4  # of a frame that go through a stage together: da stays small besid
 
 
 @helper
-def _spread_straight(lane, product_, n, columns, k, width, theta, at, da, frame):
+def _spread_straight(lane, product_, n, k, width, pitch, theta, at, da, frame):
     """da = weight_hh dv for the gates of a product and `width` columns of the frame from k on."""
     place, block, count, sends, _ = places(product_)
     out, matrix = (place * n * COLUMNS, COLUMNS, 1), (at[0] + block * n * n, n, 1)
-    dv, none = (sends * n * columns + k, columns, 1), (0, 0, 0)
+    dv, none = (sends * n + k * pitch, 1, pitch), (0, 0, 0)
     product(lane, da, out, theta, matrix, frame, dv, count * n, n, width, None, none)
 
 
 @helper
-def _spread_transposed(lane, product_, n, columns, k, width, theta, at, da, frame):
+def _spread_transposed(lane, product_, n, k, width, pitch, theta, at, da, frame):
     place, block, _, sends, _ = places(product_)
     out, matrix = (place * n * COLUMNS, COLUMNS, 1), (at[0] + block * n * n, 1, n)
-    dv, none = (sends * n * columns + k, columns, 1), (0, 0, 0)
+    dv, none = (sends * n + k * pitch, 1, pitch), (0, 0, 0)
     product(lane, da, out, theta, matrix, frame, dv, n, n, width, None, none)
 
 
@@ -116,25 +127,35 @@ def _tangent_duals(stage, values):
 
 
 @helper
-def _tangent(lane, stage, n, columns, theta, at, x, a, da, partials, state, frame):
+def _tangent_unit(lane, stage, n, i, theta, at, x, a, partials, state):
+    outputs, rows = _tangent_duals(stage, values_of(lane, stage, n, i, theta, at, x, a, state))
+    store_rows(lane, partials, i, n, rows)
+    scatter(lane, state, i, n, leaves(stage), primal(outputs))
+
+
+@helper
+def _tangent(lane, stage, n, columns, pitch, theta, at, x, a, da, partials, state, frame):
     """state <- F(state), frame <- DF(state) frame, for one stage: da = W dv, then the rule's partials."""
     mix(lane, products(stage), n, theta, at, a, state)
-    for i in range(n):
-        outputs, rows = _tangent_duals(stage, values_of(lane, stage, n, i, theta, at, x, a, state))
-        store_rows(lane, partials, i, n, rows)
-        scatter(lane, state, i, n, leaves(stage), primal(outputs))
+    i = 0
+    while breadth(lane) > 1 and i + breadth(lane) <= n:
+        _tangent_unit(broad(lane), stage, n, i, theta, at, x, a, partials, state)
+        i += breadth(lane)
+    while i < n:
+        _tangent_unit(lane, stage, n, i, theta, at, x, a, partials, state)
+        i += 1
     for k in range(0, columns, COLUMNS):
         width = min(COLUMNS, columns - k)
-        spread(lane, products(stage), n, columns, k, width, theta, at, da, frame)
+        spread(lane, products(stage), n, k, width, pitch, theta, at, da, frame)
         for i in range(n):
             _, like = _tangent_duals(stage, values_of(lane, stage, n, i, theta, at, x, a, state))  # for its type
             rows = load_rows(lane, partials, i, n, like)
             for j in range(width):
-                here = i * columns + k + j
+                here = (k + j) * pitch + i
                 tangents = gather(lane, da, i * COLUMNS + j, n * COLUMNS, gates(stage)) + gather(
-                    lane, frame, here, n * columns, enters(stage)
+                    lane, frame, here, n, enters(stage)
                 )
-                scatter(lane, frame, here, n * columns, leaves(stage), push(rows, tangents))
+                scatter(lane, frame, here, n, leaves(stage), push(rows, tangents))
 
 
 tangent = along(_tangent)

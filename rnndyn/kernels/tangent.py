@@ -1,15 +1,16 @@
 """Tangents: a frame of perturbations carried along an orbit, its growth summed (Benettin et al. 1980).
 
-    V_{t+1} = DF(s_t) V_t,  V = Q R,  exponent k = mean of ln |R_kk| per step
+    V_{t+1} = DF(s_t) V_t,  V = Q D R,  exponent k = mean growth of ln D_kk per step
 
 The growth is summed in `BATCHES` stretches of equal length, whose scatter is the error bar.
 """
 
 from .elementary import log
-from .frame import orthonormalise
+from .frame import orthogonalise
 from .helper import helper
 from .known import numbers
-from .lane import absolute, full, load, maximum, minimum, select, some, store
+from .lane import absolute, earliest, full, maximum, minimum, nearest, select, some
+from .memory import give_back, load, own, store
 from .polynomial import pick
 from .rule import stages
 from .step import drive, tangent
@@ -29,62 +30,90 @@ ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, TRANSIENT, CALM, TALLY = 0, 1,
 
 
 def lyapunov(
-    lane, cell, sizes, at, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials, state, frame, spare,
-    before, units, products, powers, lost, sums, tally,
+    lane, cell, sizes, at, room, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials, state, frame,
+    spare, before, shifts, squares, powers, levels, lost, sums, tally,
 ):  # fmt: skip
     """Advance state, frame and sums by `steps` steps from step `first` of `total`; call again to go on.
 
-    sizes: (units, inputs, rows, state values, columns). The frame is orthonormalised at time 0, and whenever a lane is
-    due at the time before a step; after the last step once more. `adapt`: the interval follows the frame's
+    sizes: (units, inputs, rows, state values, columns, rows of the frame's columns). The frame is orthogonalised at
+    time 0, and whenever a lane is due at the time before a step; after the last step once more. `room`: elements of
+    theta, a row, da, partials, state, frame, a column and tally. `adapt`: the interval follows the frame's
     conditioning, per lane, in powers of two up to `LONGEST`; else it stays. `batch`: (steps in a batch if all lanes
     have the same, else 0; steps of the transient).
 
     Each lane decides for itself and results are blended by mask: `some` only skips work that no lane takes. A lane
     whose state leaves the bound keeps its sums as they are then.
     """
-    n, inputs, rows, values, columns = numbers(sizes)
+    n, inputs, rows, values, columns, pitch = numbers(sizes)
     at = numbers(at)
+    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 1)
+    da, partials = own(lane, da, room, 2), own(lane, partials, room, 3)
+    before, shifts = own(lane, before, room, 6), own(lane, shifts, room, 6)
+    states, state = state, own(lane, state, room, 4)
+    frames, frame = frame, own(lane, frame, room, 5)
+    all_squares, squares = squares, own(lane, squares, room, 6)
+    all_powers, powers = powers, own(lane, powers, room, 6)
+    tallies, tally = tally, own(lane, tally, room, 7)
     alive = load(lane, tally, ALIVE) > 0.0
     last, upcoming = load(lane, tally, LAST), load(lane, tally, NEXT)
     stop = first + steps
+    soon = earliest(upcoming)
     for t in range(first, stop + (1 if stop == total else 0)):
-        now = full(lane, t)
-        due = now >= upcoming
-        if some(due):
-            poor, rich = orthonormalise(
-                lane, frame, values, columns, spare, before, units, due, now - last, products, powers, lost
+        if t >= soon:
+            now = full(lane, t)
+            due = now >= upcoming
+            poor, rich = orthogonalise(
+                lane, frame, values, pitch, columns, spare, before, shifts, due, now - last, squares, powers, lost
             )
             last = select(due, now, last)
             pace = load(lane, tally, PACE)
+            following = now + pace
             if adapt:
-                calm = select(rich, load(lane, tally, CALM) + 1.0, 0.0)
+                calm = (load(lane, tally, CALM) + 1.0) * rich
                 longer = due & (calm >= 1.0 * PATIENCE)
                 pace = select(longer, minimum(pace * 2.0, full(lane, 1.0 * LONGEST)), pace)
-                pace = select(poor, maximum(pace * 0.5, full(lane, 1.0)), pace)
+                pace = select(due & (poor > 0.0), maximum(pace * 0.5, full(lane, 1.0)), pace)
                 store(lane, tally, PACE, pace)
                 store(lane, tally, CALM, select(due, select(longer, 0.0, calm), load(lane, tally, CALM)))
+                # at multiples of the interval, where other lanes are due as well; floor: it is 1, 2, 4, 8 or 16
+                following = (nearest(now / pace - 0.484375) + 1.0) * pace
             until = load(lane, tally, UNTIL)
             ended = due & (now >= until)
             if some(ended):
-                until = close_batch(lane, columns, t, now, until, ended, batch, products, powers, lost, sums, tally)
-            upcoming = select(due, select(alive, minimum(now + pace, until), NEVER), upcoming)
+                until = close_batch(
+                    lane, columns, t, now, until, ended, batch, squares, powers, levels, lost, sums, tally
+                )
+            upcoming = select(due, select(alive, minimum(following, until), NEVER), upcoming)
             upcoming = select(until >= NEVER, NEVER, upcoming)
+            soon = earliest(upcoming)
         if t < stop:
             if t == first or stride > 0:
                 drive(lane, rows, inputs, theta, at, u, t * stride, x)
-            tangent(lane, stages(cell), n, columns, theta, at, x, a, da, partials, state, frame)
-            bounded = alive
-            for i in range(values):
-                bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
-            dying = alive & ~bounded
+            tangent(lane, stages(cell), n, columns, pitch, theta, at, x, a, da, partials, state, frame)
+            dying = strayed(lane, state, values) & alive
             if some(dying):  # its growth up to here still counts, where it can be represented
                 going = dying & (upcoming < NEVER)
-                counts = is_finite(lane, frame, values * columns)
-                upcoming = select(going, select(counts, now + 1.0, NEVER), upcoming)
-            alive = bounded
+                counts = is_finite(lane, frame, pitch * columns)
+                upcoming = select(going, select(counts, full(lane, t + 1), NEVER), upcoming)
+                alive = alive & ~dying
+                soon = earliest(upcoming)
     store(lane, tally, ALIVE, select(alive, full(lane, 1.0), 0.0))
     store(lane, tally, LAST, last)
     store(lane, tally, NEXT, upcoming)
+    give_back(lane, states, state)
+    give_back(lane, frames, frame)
+    give_back(lane, all_squares, squares)
+    give_back(lane, all_powers, powers)
+    give_back(lane, tallies, tally)
+
+
+@helper
+def strayed(lane, state, values):
+    """Whether some element is beyond the bound, or no number."""
+    bounded = absolute(load(lane, state, 0)) <= BOUND
+    for i in range(1, values):
+        bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
+    return ~bounded
 
 
 @helper
@@ -97,7 +126,7 @@ def is_finite(lane, frame, size):
 
 
 @helper
-def close_batch(lane, columns, t, now, until, ended, batch, products, powers, lost, sums, tally):
+def close_batch(lane, columns, t, now, until, ended, batch, squares, powers, levels, lost, sums, tally):
     """Write the growth of the batches that ended, start the next ones; returns where those end (never, at the end)."""
     number, transient = load(lane, tally, BATCH), load(lane, tally, TRANSIENT)
     begin, end = 0, BATCHES
@@ -105,12 +134,13 @@ def close_batch(lane, columns, t, now, until, ended, batch, products, powers, lo
         begin = (t - batch[1] - 1) // batch[0] if t > batch[1] else 0
         end = begin + 1
     for k in range(columns):
-        growth = log(load(lane, products, k)) + load(lane, powers, k) * LN2
+        level = 0.5 * log(load(lane, squares, k))
+        growth = level + load(lane, powers, k) * LN2 - load(lane, levels, k)
         for b in range(begin, end):
             here = b * columns + k
             mine = ended & (number == b)
             store(lane, sums, here, select(mine, growth, load(lane, sums, here)))
-        store(lane, products, k, select(ended, 1.0, load(lane, products, k)))
+        store(lane, levels, k, select(ended, level, load(lane, levels, k)))
         store(lane, powers, k, select(ended, 0.0, load(lane, powers, k)))
         store(lane, lost, k, select(ended & (number < 0.0), 0.0, load(lane, lost, k)))  # the transient does not count
     number = select(ended, number + 1.0, number)

@@ -19,7 +19,8 @@ from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TAL
 from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
-TINY = 2  # units up to which a kernel is compiled for the very size
+KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
+WORTH = 0.25  # seconds of one core from which on it is
 
 
 def lane_width(dtype, units):
@@ -33,11 +34,17 @@ def lane_width(dtype, units):
 
 @dataclass
 class Run:
-    """What all chunks of one call share."""
+    """What all chunks of one call share.
+
+    work: (steps of all points together, columns of the products beside the state's own).
+    A kernel for the very sizes takes half the time of one for all sizes (tanh N = 8, all exponents: 107 and 230 ns a
+    step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one.
+    """
 
     cell: object
     dtype: str
     device: str = "cpu"
+    work: tuple = (0, 0)
     width: int | None = None
     pace: Pace = field(default_factory=Pace)
     arrays: int = 0
@@ -48,6 +55,11 @@ class Run:
         if self.width is None:
             self.width = lane_width(self.dtype, self.cell.units) if self.device == "cpu" else 1
         self.lane = Lane(self.dtype, self.width)
+        steps, columns = self.work
+        rows, units = self.layout.rows, self.cell.units
+        seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
+        known = self.device == "cpu" and units <= KNOWN and seconds >= WORTH
+        self.kind = Known if known else tuple
 
     def pack(self, points):
         return pack(points, self.width, self.dtype, self._shift())
@@ -61,9 +73,12 @@ class Run:
         return unpack(tiles, self.width, count)
 
     def sizes(self, *sizes):
-        """The sizes and the layout's starts; part of the kernel's type for tiny networks."""
-        kind = Known if self.cell.units <= TINY else tuple
-        return kind(sizes), kind(self.layout.at)
+        """The sizes and the layout's starts; part of the kernel's type where that is worth it."""
+        return self.kind(sizes), self.kind(self.layout.at)
+
+    def room(self, *arrays):
+        """Elements of a tile's part of the arrays."""
+        return self.kind(array.shape[-1] // self.width for array in arrays)
 
     def scratch(self, size):
         return aligned((size * self.width,), self.dtype, self._shift())
@@ -97,11 +112,12 @@ def trajectories(run, theta, state, inputs, steps, keep, meter):
     full = run.zeros(len(packed), layout.width)
     full[:, : values * run.width] = run.pack(state)
     record_ = run.zeros(len(packed), steps * values if keep else 0)
-    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
+    x, a = run.scratch(layout.lines), run.scratch(layout.lines)
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values)
+    room = run.room(packed, x, full)
     for part in run.pace.slices(len(packed), steps):
         run.call(
-            cpu.orbits, meter, count, part, sizes, at, part[2], part[3], stride, keep, packed, u, x, a, full,
+            cpu.orbits, meter, count, part, sizes, at, room, part[2], part[3], stride, keep, packed, u, x, a, full,
             record_,
         )  # fmt: skip
     if keep:
@@ -139,32 +155,42 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     full = run.zeros(tiles, layout.width)
     full[:, : values * w] = run.pack(state)
     frames = run.zeros(tiles, layout.width * columns + values)  # and a column of scratch
-    frames[:, : values * columns * w] = run.pack(frame.reshape(count, -1))
-    products, powers, lost = (run.zeros(tiles, columns) for _ in range(3))
-    products[:] = 1
+    frames[:, : layout.width * columns * w] = run.pack(_columns(frame, layout.width))
+    squares, powers, levels, lost = (run.zeros(tiles, columns) for _ in range(4))
+    squares[:] = 1
     sums = run.zeros(tiles, BATCHES * columns)
     spans = np.maximum(-(-(lengths - transient) // BATCHES), SHORTEST)
     tally = run.pack(_tally(lengths, spans, transient, every))
     batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
-    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
-    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
-    before, units = run.scratch(columns), run.scratch(columns)
-    spare = run.pack(np.broadcast_to(spare.reshape(1, -1), (w, spare.size)))[0]
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns)
+    x, a = run.scratch(layout.lines), run.scratch(layout.lines)
+    da, partials = run.scratch(layout.lines * COLUMNS), run.scratch(kept(cell))
+    before, shifts = run.scratch(columns), run.scratch(columns)
+    spare = run.pack(np.broadcast_to(_columns(spare[None], layout.width), (w, layout.width * columns)))[0]
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)
+    room = run.room(packed, x, da, partials, full, frames, squares, tally)
     for part in run.pace.slices(tiles, steps):
         run.call(
-            cpu.spectra, meter, count, part, sizes, at, part[2], part[3], steps, stride, int(every is None),
-            batch, packed, u, x, a, da, partials, full, frames, spare, before, units, products, powers, lost, sums,
-            tally,
+            cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps, stride, int(every is None),
+            batch, packed, u, x, a, da, partials, full, frames, spare, before, shifts, squares, powers, levels, lost,
+            sums, tally,
         )  # fmt: skip
     tally = run.unpack(tally, count)
-    rest = np.log(np.float64(run.unpack(products, count))) + run.unpack(powers, count) * np.log(2.0)
+    rest = 0.5 * np.log(np.float64(run.unpack(squares, count))) + run.unpack(powers, count) * np.log(2.0)
+    rest -= run.unpack(levels, count)
     sums = sums.reshape(tiles, BATCHES, columns, w).transpose(1, 0, 3, 2).reshape(BATCHES, tiles * w, columns)
     sums = sums[:, :count].astype(np.float64, copy=False)
     used = np.maximum(tally[:, LAST] - transient, 0).astype(np.int64)
     unfinished = np.minimum(used // spans, BATCHES - 1)  # a diverged point's last batch was never closed
     sums[unfinished, np.arange(count)] += np.where(used[:, None] > 0, rest, 0.0)
     return Spectra(sums, spans, used, run.unpack(lost, count).astype(np.float64), tally[:, ALIVE] > 0)
+
+
+def _columns(frame, pitch):
+    """(points, rows, k) -> (points, k * pitch): column after column, each filled up with zeros."""
+    points, rows, k = frame.shape
+    columns = np.zeros((points, k, pitch))
+    columns[:, :, :rows] = frame.transpose(0, 2, 1)
+    return columns.reshape(points, -1)
 
 
 def _tally(lengths, spans, transient, every):
@@ -208,26 +234,27 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
     tally[:, run.width :] = 1
     every = direct.shape[1] > 1
     direct = run.pack(direct.reshape(count, -1))
-    x, a, before = run.scratch(layout.drives), run.scratch(layout.rows), run.scratch(values)
+    x, a, before = run.scratch(layout.lines), run.scratch(layout.lines), run.scratch(values)
     ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
     gx = run.scratch(BLOCK * layout.drives) if wanted or run.device == "cuda" else None
     size, sent = kept(cell), layout.sent
     segment = min(steps, max(BLOCK, SEGMENT_BYTES // (8 * run.width * (size + sent * cell.units))))
     partials, v = run.scratch(segment * size), run.scratch(segment * sent * cell.units)
     sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, depth, parameters, size, layout.drives, sent)
+    room = run.room(packed, x, full)
 
     def forward(tile, base, first, number, meter_):
         part = tile, tile + 1, first, number
         run.call(
-            cpu.records, meter_, count, part, sizes, at, base, first, number, stride, packed, u, x, a, full, before,
-            partials, v, gx, length, tally,
+            cpu.records, meter_, count, part, sizes, at, room, base, first, number, stride, packed, u, x, a, full,
+            before, partials, v, gx, length, tally,
         )  # fmt: skip
 
     def backward(begin, end, base, first, number, whole):
         part = begin, end, first, number
         run.call(
-            cpu.adjoints, meter, count, part, sizes, at, base, first, number, stride, int(every), whole, packed, u, x,
-            a, full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
+            cpu.adjoints, meter, count, part, sizes, at, room, base, first, number, stride, int(every), whole, packed,
+            u, x, a, full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
         )  # fmt: skip
 
     for begin, end, first, number in run.pace.slices(tiles, steps):

@@ -40,7 +40,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", help="keys of workloads: scalar elman2 elman8 lstm8 bptt8")
     parser.add_argument("--peers-only", action="store_true", help="without rnndyn")
     parser.add_argument("--tune", action="store_true", help="time every variant and take the fastest right one")
-    parser.add_argument("--full", action="store_true", help="the scalar map over 1000 steps after 200")
     parser.add_argument("--quick", action="store_true", help="small batches, to try the script")
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "performance")
     return parser.parse_args()
@@ -289,7 +288,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     peak = fma_peak()
     rows = []
-    for work in workloads(options.full, options.quick):
+    for work in workloads(options.quick):
         if options.only and work.key not in options.only:
             continue
         print(work.title, flush=True)

@@ -86,11 +86,11 @@ def random_networks(gates: int, units: int, fields: int, batch: int, seed: int) 
     }
 
 
-def workloads(full: bool = False, quick: bool = False) -> list[Workload]:
-    """All workloads: `full` takes the 1000 steps after 200 of the scalar study, `quick` a small batch for a trial."""
+def workloads(quick: bool = False) -> list[Workload]:
+    """All workloads, the scalar one as long as the study; `quick` takes small batches for a trial."""
     points = 128 if quick else 512
     shrink = 8 if quick else 1
-    steps, transient = (1000, 200) if full else (250, 50)
+    steps, transient = 1000, 200
     return [
         Workload(
             "scalar",
@@ -109,12 +109,12 @@ def workloads(full: bool = False, quick: bool = False) -> list[Workload]:
             "Elman N = 2, full spectrum",
             "elman",
             2,
-            4096 // shrink,
-            800,
+            16384 // shrink,
+            1000,
             0,
             40,
             elman_flops(2),
-            random_networks(1, 2, 1, 4096 // shrink, 2),
+            random_networks(1, 2, 1, 16384 // shrink, 2),
         ),
         Workload(
             "elman8",
@@ -122,7 +122,7 @@ def workloads(full: bool = False, quick: bool = False) -> list[Workload]:
             "elman",
             8,
             4096 // shrink,
-            100,
+            500,
             0,
             30,
             elman_flops(8),
@@ -134,7 +134,7 @@ def workloads(full: bool = False, quick: bool = False) -> list[Workload]:
             "lstm",
             8,
             1024 // shrink,
-            100,
+            400,
             0,
             20,
             lstm_flops(8),
@@ -145,11 +145,11 @@ def workloads(full: bool = False, quick: bool = False) -> list[Workload]:
             "LSTM N = 8, BPTT over 100 steps with weight gradients",
             "bptt",
             8,
-            4096 // shrink,
+            16384 // shrink,
             100,
             0,
             8,
             bptt_flops(8),
-            random_networks(4, 8, 2, 4096 // shrink, 888),
+            random_networks(4, 8, 2, 16384 // shrink, 888),
         ),
     ]
