@@ -11,7 +11,7 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
 def by_subject(snippet):
-    return next(word for word in ("sweep", "torch", "Stage", "Field", "gains") if word in snippet)
+    return next(word for word in ("sweep", "torch", "Stage", "Field", "Stack", "gains") if word in snippet)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=by_subject)
