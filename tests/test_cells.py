@@ -46,6 +46,9 @@ def device(name):
     return {"device": "python" if name.startswith(("Midpoint", "Exponential")) else "auto"}
 
 
+COMPILED = [name for name in plain.STEPS if device(name)["device"] == "auto"]
+
+
 def own(weights, i):
     return {name: value[i] for name, value in weights.items()}
 
@@ -105,6 +108,45 @@ def test_gradients_are_the_differences(name):
                  for v in (value + h * direction, value - h * direction)]  # fmt: skip
         expected = (sides[0] - sides[1]) / (2 * h)
         assert np.sum(found.weights[key] * direction) == pytest.approx(expected, rel=1e-7, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_ragged_sequences_are_their_own_runs(name):
+    """Different lengths in one array: states, gradients and exponents equal to the bit to each sequence's own run."""
+    cell, weights, inputs, state, _ = problem(name)
+    lengths = np.array([STEPS, 5, 9])
+    for row, length in zip(inputs, lengths, strict=True):
+        row[length:] = np.nan
+    given = {"inputs": inputs, "lengths": lengths, "state": state}
+    states = rd.trajectory(cell, weights, **given)
+    slopes = rd.gradients(cell, weights, cotangent_last=state, **given)
+    spectra = rd.lyapunov(cell, weights, transient=2, qr_every=1, **given)
+    for i, n in enumerate(lengths):
+        alone = {"inputs": inputs[i, :n], "state": state[i]}
+        assert_same_result(states[i, : n + 1], rd.trajectory(cell, own(weights, i), **alone))
+        assert np.all(np.isnan(states[i, n + 1 :]))
+        one = rd.gradients(cell, own(weights, i), cotangent_last=state[i], **alone)
+        assert_same_result({key: value[i] for key, value in slopes.weights.items()}, one.weights)
+        assert_same_result((slopes.inputs[i, :n], slopes.state[i]), (one.inputs, one.state))
+        assert_same_result(slopes.log_norms[i, : n + 1], one.log_norms)
+        single = rd.lyapunov(cell, own(weights, i), transient=2, qr_every=1, first_index=i, **alone)
+        assert_same_result([value[i] for value in spectra], list(single))
+
+
+@pytest.mark.parametrize("name", plain.STEPS)
+def test_newton_sees_the_same_step(name):
+    """The step and the Jacobian that find fixed points, against the plain step (without input) and its complex step."""
+    from rnndyn.dynamics.batch import Problem
+    from rnndyn.dynamics.newton import Step
+
+    cell, weights, _, state, _ = problem(name)
+    step = Step(cell)
+    theta = Problem(cell, weights, steps=1, inputs=None, lengths=None, state=state).theta(0, BATCH, step.layout)
+    found, jacobian_ = step(theta, state)
+    for i in range(BATCH):
+        silence = np.zeros((1, INPUTS))
+        assert_close(found[i], plain.trajectory(name, own(weights, i), state[i], silence)[1], 1e-13)
+        assert_close(jacobian_[i], plain.jacobians(name, own(weights, i), state[i], silence)[0], 1e-12)
 
 
 # --- dual numbers, beside 60-digit arithmetic -------------------------------------------------------------------------
@@ -175,7 +217,9 @@ def pushforward(cell, weights, inputs, state, v):
     for t in range(len(inputs)):
         step.drive(run.lane, layout.drives, cell.inputs, theta, layout.at, inputs[t], 0, x)
         partials = np.zeros(layout.kept)
-        step.tangent(run.lane, run.bound.stages, n, 1, theta, layout.at, x, a, da, partials, values, frame)
+        step.tangent(
+            run.lane, run.bound.stages, n, 1, layout.width, theta, layout.at, x, a, da, partials, values, frame
+        )
     return frame[: cell.state_size]
 
 
@@ -228,6 +272,27 @@ def test_cells_of_ones_own_pickle_too():
     for cell in (rd.Cell("Square", 1, 0, ("s",), (rd.Stage(update=squared),)), rd.RK4(field, dt=0.1),
                  rd.RungeKutta(field, rd.Tableau(a=((), (2 / 3,)), b=(1 / 4, 3 / 4)))):  # fmt: skip
         assert bind(pickle.loads(pickle.dumps(cell))).digest == bind(cell).digest
+
+
+FACTOR = 1.0
+
+
+def scaled(x, a, s, p):
+    """A rate with a constant of the file."""
+    return (FACTOR * s[0],)
+
+
+def test_an_edit_of_a_rate_is_another_cell(monkeypatch):
+    """A field's rate, its constants and the tableau are in the digest that names machine code."""
+    field = rd.Field("Scaled", 1, 0, ("s",), (rd.Part(scaled),))
+    digests = [bind(make(field)).digest for make in (rd.Euler, rd.Midpoint, rd.RK4, rd.SymplecticEuler)]
+    digests += [bind(rd.RungeKutta(field, rd.Tableau(a=((), (c,)), b=(0.0, 1.0)))).digest for c in (0.25, 0.75)]
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    digests += [bind(rd.RK4(field)).digest]
+    monkeypatch.setitem(globals(), "FACTOR", 1.0)
+    assert digests[2] == bind(rd.RK4(field)).digest
+    assert len({*digests[:3], *digests[4:]}) == len(digests) - 1
+    assert digests[3] != digests[1]
 
 
 def test_wrong_parameters_are_refused():

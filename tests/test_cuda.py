@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_same_result, build, random_weights
+from support import FAMILIES, assert_same_result, build, random_weights
 from test_laws import PACKAGE, ROOT, SOURCES, by_name, imports
 
 ABSENT = 77  # exit status of a process that found no compiler
@@ -107,6 +107,8 @@ CASES = [
     ("lstm", 1, 2, "float32"),
     ("lstm", 3, 1, "float64"),
     ("gru_before", 2, 1, "float64"),
+    ("GatedAntisymmetric", 2, 1, "float64"),  # a transposed product, more drives than gates
+    ("CoRNN", 3, 1, "float32"),  # two matrices in one stage
 ]
 QUANTITIES = ("trajectory", "lyapunov", "lyapunov adaptive", "gradients", "gradients in parts")
 POINTS, STEPS, PART = 3, 9, 32  # a run of more steps than `PART` begins with a call of so many
@@ -115,7 +117,7 @@ POINTS, STEPS, PART = 3, 9, 32  # a run of more steps than `PART` begins with a 
 def quantity(rd, name, family, units, inputs, dtype):
     """One quantity of three random networks of a case, some with inputs and of different lengths."""
     rng = np.random.default_rng(units)
-    cell = build(rd, family, units, inputs)
+    cell = build(rd, family, units, inputs) if family in FAMILIES else rd.CELLS[family](units, inputs)
     weights = random_weights(cell, rng, (POINTS,), gain=1.5)
     steps = PART + 2 if "parts" in name else STEPS
     given = {"inputs": rng.normal(size=(steps, inputs))} if inputs else {"steps": steps}

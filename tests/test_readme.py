@@ -11,7 +11,8 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
 def by_subject(snippet):
-    return next(word for word in ("rd.sweep", "torch", "Stage", "Field", "plot", "gains") if word in snippet)
+    words = ("rd.sweep", "torch", "Stage", "Field", "Stack", "plot", "gains")
+    return next(word for word in words if word in snippet)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=by_subject)

@@ -69,9 +69,9 @@ def _check(study: "Study", cell: Any, name: str, shape: Shape, value: Any) -> No
 def _blocks(cell: Any, name: str, shape: Shape) -> tuple[str, ...]:
     """Return the gates whose row blocks a weight is made of; none if it is not. Cells may drive other rows than they
     multiply, and multiply some by a second matrix."""
-    second = getattr(cell, "second", ())
+    second = cell.second
     gates = tuple(gate for gate in cell.gates if (gate in second) == (name == "weight_hh2"))
-    gates = tuple(getattr(cell, "drives", gates)) if name in ("weight_ih", "bias_ih") else gates
+    gates = cell.drives if name in ("weight_ih", "bias_ih") else gates
     return gates if name not in cell.parameters and shape and shape[0] == len(gates) * cell.units else ()
 
 
