@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[1]
 EPS = np.finfo(float).eps
@@ -21,6 +22,23 @@ FAMILIES = {
     "gru": ("GRU", {"reset_after": True}),
     "gru_before": ("GRU", {"reset_after": False}),
 }
+
+
+SHAPES = ("tanh", "lstm", "gru_before")  # one rule, several fields, two stages
+
+
+def sized(sizes, usual=(5,)):
+    """Parameters (family, sizes): the families of different shapes in all sizes, the others in the usual ones.
+
+    A lane is wider for 1 and 2 units, so that each family costs three kernels; the rest of them is slow.
+    """
+    rest = [size for size in sizes if size not in usual]
+    for family in FAMILIES:
+        if family in SHAPES:
+            yield pytest.param(family, list(sizes), id=family)
+        else:
+            yield pytest.param(family, list(usual), id=family)
+            yield pytest.param(family, rest, id=f"{family}-rest", marks=pytest.mark.slow)
 
 
 def build(module, family, units, inputs=0):

@@ -41,12 +41,15 @@ def problem(name, steps=STEPS):
     return cell, weights, inputs, state, cotangent
 
 
-def device(name):
-    """Compiled for every family and for RK4; the other steps uncompiled, to spare half a minute of compilation."""
-    return {"device": "python" if name.startswith(("Midpoint", "Exponential")) else "auto"}
-
-
-COMPILED = [name for name in plain.STEPS if device(name)["device"] == "auto"]
+# One of each shape: input rows apart from gates, two stages, a second matrix, a transposed one, a parameter a unit, a
+# symplectic step, and several stages that share a matrix. The others are compiled in slow tests, uncompiled elsewhere.
+SHAPES = ("CFN", "LEM", "MinimalRNN", "Antisymmetric", "PeepholeLSTM", "CoRNN", "RK4(Rate)")
+COMPILED = [pytest.param(name, marks=() if name in SHAPES else pytest.mark.slow) for name in plain.STEPS]
+BOTH = [
+    *(pytest.param(name, "auto", id=f"{name}-compiled", marks=compiled.marks)
+      for name, compiled in zip(plain.STEPS, COMPILED, strict=True)),
+    *(pytest.param(name, "python", id=f"{name}-uncompiled") for name in plain.STEPS if name not in SHAPES),
+]  # fmt: skip
 
 
 def own(weights, i):
@@ -58,17 +61,18 @@ def test_every_cell_is_tested():
     assert set(rd.CELLS) == {*TWINS, *(name for name in plain.STEPS if "(" not in name)}
 
 
-@pytest.mark.parametrize("name", plain.STEPS)
-def test_states_and_exponents(name):
-    """Compiled states and spectra of driven networks, against the plain steps and the QR of complex-step Jacobians.
+@pytest.mark.parametrize(("name", "device"), BOTH)
+def test_states_and_exponents(name, device):
+    """States and spectra of driven networks, against the plain steps and the QR of complex-step Jacobians.
 
     The frame is the package's own, so that the growth over 30 steps is the same number and not only its limit.
     """
     cell, weights, inputs, state, _ = problem(name, 30)
     size = cell.state_size
-    states = rd.trajectory(cell, weights, inputs=inputs, state=state, **device(name))
-    found = rd.lyapunov(cell, weights, inputs=inputs, state=state, transient=10, steps=20, qr_every=1, seed=3,
-                        **device(name))  # fmt: skip
+    states = rd.trajectory(cell, weights, inputs=inputs, state=state, device=device)
+    found = rd.lyapunov(
+        cell, weights, inputs=inputs, state=state, transient=10, steps=20, qr_every=1, seed=3, device=device
+    )
     for i in range(BATCH):
         expected = plain.trajectory(name, own(weights, i), state[i], inputs[i])
         assert_close(states[i], expected, 1e-12)
@@ -80,12 +84,12 @@ def test_states_and_exponents(name):
         assert np.all(tolerance < 1e-6)
 
 
-@pytest.mark.parametrize("name", plain.STEPS)
-def test_gradients_are_autograd(name):
-    """Compiled gradients of weights, parameters, inputs and starts, against PyTorch's autograd of the plain step."""
+@pytest.mark.parametrize(("name", "device"), BOTH)
+def test_gradients_are_autograd(name, device):
+    """Gradients of weights, parameters, inputs and starts, against PyTorch's autograd of the plain step."""
     pytest.importorskip("torch", reason="PyTorch is not installed: no parity with it")
     cell, weights, inputs, state, cotangent = problem(name)
-    found = rd.gradients(cell, weights, inputs=inputs, state=state, cotangent=cotangent, **device(name))
+    found = rd.gradients(cell, weights, inputs=inputs, state=state, cotangent=cotangent, device=device)
     for i in range(BATCH):
         d_weights, d_inputs, d_state = plain.autograd(name, own(weights, i), state[i], inputs[i], cotangent[i])
         for key, expected in d_weights.items():

@@ -92,7 +92,6 @@ def mean_field(gain):
     return np.log(gain**2 * masses @ np.cosh(np.sqrt(q) * nodes) ** -4) / 2
 
 
-@pytest.mark.slow
 def test_random_network_of_256_units():
     """g = 3: mean field 0.310249; N = 256: mean 0.3005, standard deviation over seeds 0.0025."""
     assert mean_field(3.0) == pytest.approx(0.310249, abs=2e-6)
