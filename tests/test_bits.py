@@ -71,6 +71,17 @@ def test_threads_tiles_chunks_and_calls(task, monkeypatch):
     assert len(calls) > STEPS, "the run was not cut into pieces"
 
 
+def test_calls_where_products_share_weights(monkeypatch):
+    """W and W^T of one cell add into the same gradient: in the same order, wherever a call ends."""
+    rng = np.random.default_rng(2)
+    cell = rd.Antisymmetric(3, 2)
+    weights = {name: rng.normal(size=(5, *shape)) for name, shape in cell.shapes.items()}
+    given = {"inputs": rng.normal(size=(45, 2)), "cotangent_last": np.ones(3)}
+    whole = rd.gradients(cell, weights, **given)
+    monkeypatch.setattr(tiles, "CALL", 1e-9)
+    assert_same_result(rd.gradients(cell, weights, **given), whole)
+
+
 def test_lane_width(task, monkeypatch):
     whole = task.run()
     width = target.lane_width("float64", task.cell.units)

@@ -238,7 +238,8 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
     ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
     gx = run.scratch(BLOCK * layout.drives) if wanted or run.device == "cuda" else None
     size, sent = kept(cell), layout.sent
-    segment = min(steps, max(BLOCK, SEGMENT_BYTES // (8 * run.width * (size + sent * cell.units))))
+    fits = SEGMENT_BYTES // (8 * run.width * (size + sent * cell.units))
+    segment = min(steps, max(BLOCK, fits // BLOCK * BLOCK))
     partials, v = run.scratch(segment * size), run.scratch(segment * sent * cell.units)
     sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, depth, parameters, size, layout.drives, sent)
     room = run.room(packed, x, a, full)
@@ -298,6 +299,6 @@ def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
             ahead(base)
         stop = min(base + segment, steps)
         while stop > base:
-            first = max(base, stop - pace.fit())
+            first = max(base, min(stop - pace.fit(), stop - 1) // BLOCK * BLOCK)
             backward(tile, tile + 1, base, first, stop - first, False)
             stop = first
