@@ -1,6 +1,5 @@
 """The same bits however the work is divided (threads, lanes, tiles, chunks, calls); how soon an interrupt is heard."""
 
-import itertools
 import os
 import signal
 import subprocess
@@ -97,8 +96,8 @@ def test_kernels_for_the_very_sizes(monkeypatch):
     kinds = []
     room = target.Run.room
     monkeypatch.setattr(target.Run, "room", lambda run, *arrays: kinds.append(run.kind) or room(run, *arrays))
-    for family, quantity in itertools.product(NETWORKS, ("trajectory", "lyapunov_adaptive", "gradients")):
-        task = Task(family, quantity, True)
+    for case in (("tanh", "trajectory"), ("tanh", "gradients"), ("lstm", "lyapunov_adaptive")):
+        task = Task(*case, True)
         with monkeypatch.context() as patch:
             patch.setattr(target, "WORTH", np.inf)
             short = task.run()
