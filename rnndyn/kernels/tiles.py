@@ -97,12 +97,12 @@ class Pace:
 def chunks(count, width, values, threads):
     """Ranges of points: whole tiles, packed arrays of `values` float64 a point within `CHUNK_BYTES`, enough for all.
 
-    Twelve a thread, so that none waits long for the last, or four where twelve would be less than 256 points each,
+    Twelve a thread, so that none waits long for the last, or four where twelve would be less than 512 points each,
     since a chunk costs about a millisecond beside its kernel.
     """
     largest = max(1, CHUNK_BYTES // (8 * max(values, 1) * width))
     tiles = -(-count // width)
-    fair = max(-(-tiles // (12 * threads)), min(-(-tiles // (4 * threads)), 256 // width))
+    fair = max(-(-tiles // (12 * threads)), min(-(-tiles // (4 * threads)), 512 // width))
     size = min(largest, max(1, fair)) * width
     return [(low, min(low + size, count)) for low in range(0, count, size)]
 

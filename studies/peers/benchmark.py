@@ -104,7 +104,12 @@ def tuned(work, module) -> dict[str, tuple[str, int]]:
 
 
 def timed(call: Callable) -> float:
-    """Seconds of one call."""
+    """Seconds of one call, begun when the threads of the one before have ceased to wait for work in a loop.
+
+    PyTorch's do so for some tenths of a second, on the processors that the next contender is to use: BPTT of 50 ms
+    took three times as long after it.
+    """
+    time.sleep(0.5)
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
