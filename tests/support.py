@@ -32,13 +32,14 @@ def sized(sizes, usual=(5,)):
 
     A lane is wider for 1 and 2 units, so that each family costs three kernels; the rest of them is slow.
     """
-    rest = [size for size in sizes if size not in usual]
+    rest, found = [size for size in sizes if size not in usual], []
     for family in FAMILIES:
         if family in SHAPES:
-            yield pytest.param(family, list(sizes), id=family)
+            found.append(pytest.param(family, list(sizes), id=family))
         else:
-            yield pytest.param(family, list(usual), id=family)
-            yield pytest.param(family, rest, id=f"{family}-rest", marks=pytest.mark.slow)
+            found.append(pytest.param(family, list(usual), id=family))
+            found.append(pytest.param(family, rest, id=f"{family}-rest", marks=pytest.mark.slow))
+    return found
 
 
 def build(module, family, units, inputs=0):
