@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read, studies_in
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,15 +35,23 @@ def check(
     """Tell whether a study is valid, and what it takes: points, steps, memory, disk, time."""
     from rnndyn.sweep.estimate import estimate
 
-    paths = sorted(study.glob("*.toml")) if study.is_dir() else [study]
-    if not paths:
-        raise InputError(f"{study} holds no study file (*.toml)")
+    paths = studies_in(study) if study.is_dir() else [study]
+    wrong = 0
     for path in paths:
-        checked = read(path, changes)
-        needs = estimate(checked, threads, timing)
+        try:
+            checked = read(path, changes)
+            needs = estimate(checked, threads, timing)
+        except InputError as mistake:
+            if len(paths) == 1:
+                raise
+            print(f"rnndyn: {mistake}", file=sys.stderr)
+            wrong += 1
+            continue
         typer.echo(f"{path} is valid")
         for name, words in needs.lines():
             typer.echo(f"  {name:<8} {words}")
+    if wrong:
+        raise InputError(f"{wrong} of {len(paths)} studies in {study} are not valid")
 
 
 @app.command()

@@ -71,14 +71,14 @@ def run_study(
     check_study(study)
     cell = study.make_cell()
     work = measurements(study, cell)
-    manifest = _manifest(study, cell, work)
+    directory = None if directory is None else Path(directory)
+    manifest = _manifest(study, cell, work, directory)
     variables = [variable for measurement in work for variable in measurement.variables]
     labels = coordinates(study, variables)
     if directory is None:
         memory = Memory(manifest, variables, labels)
         _fill(study, cell, work, memory, threads, progress, meanwhile)
         return _with_folder(memory.dataset(attributes(study, cell, manifest)), study)
-    directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: a folder is needed")
     directory.mkdir(parents=True, exist_ok=True)
@@ -128,13 +128,13 @@ def chunk_size(study: Study, cell: Any, work: list[Measurement]) -> tuple[int, .
     return chunk_shape(study.shape, memory, sum(measurement.steps for measurement in work) * weights / 8)
 
 
-def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any]:
+def _manifest(study: Study, cell: Any, work: list[Measurement], directory: Path | None) -> dict[str, Any]:
     size = chunk_size(study, cell, work)
     return {
         "format": FORMAT,
         "name": study.name,
         "file": study.file,
-        "command": study.command,
+        "command": study.command(directory),
         "study": study.text,
         "identity": identity(study, cell),
         "chunks": {

@@ -1,9 +1,11 @@
 """The study file: what is swept, over which grid, and what is measured at each point of it."""
 
+import contextlib
 import hashlib
 import json
 import math
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,11 +96,21 @@ class Study(Part):
         """The study file's text as read ("" for a study made in Python)."""
         return self._text
 
-    @property
-    def command(self) -> str:
-        """The command that repeats the sweep and its report, as for a shell."""
-        changes = [f"--set {place}={json.dumps(value)}" for place, value in self._changes.items()]
-        return " ".join(["rnndyn run", self.file, *(f"'{text}'" if " " in text[6:] else text for text in changes)])
+    def command(self, directory: Path | None = None) -> str:
+        """Return the command that repeats the sweep and its report in `directory`, as for a shell.
+
+        Like the study file, a folder outside the current one is named without its place.
+        """
+        words = ["rnndyn", "run", self.file]
+        for place, value in self._changes.items():
+            words += ["--set", f"{place}={json.dumps(value)}"]
+        if directory is not None:
+            with contextlib.suppress(ValueError):
+                directory = directory.resolve().relative_to(Path.cwd())
+            name = directory.name if directory.is_absolute() or ".." in directory.parts else directory.as_posix()
+            if name != f"reports/{self.name}":
+                words += ["-o", name]
+        return shlex.join(words)
 
     @property
     def shape(self) -> tuple[int, ...]:
