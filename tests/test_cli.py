@@ -219,11 +219,14 @@ def test_sweep_then_report_then_show(folder, monkeypatch):
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     assert "w = 2, b = 0.384615 (point 141)" in result.stdout
+    assert "b = 0.5 is not on the grid: nearest grid point b = 0.3846" in result.stdout
+    assert "w = 2 is not" not in result.stdout
     assert "exponent 1" in result.stdout
     assert "▁" in result.stdout
     assert Path("point.png").stat().st_size > 10_000
-    assert call("show", "try.toml", "--at", "w=2").exit_code == 0
-    told(call("show", "out", "--at", "v=2"), 2, "at v: no axis")
+    assert "b not given: its middle, 0.1282" in call("show", "try.toml", "--at", "w=2").stdout
+    told(call("show", "out", "--at", "v=2"), 2, "out: --at v = 2: no axis 'v'")
+    told(call("show", "out", "--at", "w=99"), 2, "out: --at w = 99: this axis goes from -4 to 4")
     told(call("show", "out", "--at", "w"), 2, "--at w: expected AXIS=NUMBER")
     told(call("show", "out", "--at", "w=1", "--figure", "point.doc"), 2, "point.doc: the ending tells the kind")
     told(call("show", "outt"), 2, "there is no result outt; did you mean 'out'?")
@@ -249,7 +252,8 @@ def test_check_tells_what_a_study_takes(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("axes.v.num=3", "no axis 'v'"),
+        ("axes.v.num=3", "try.toml: cannot set axes.v.num = 3: no axis 'v'"),
+        ("figure.0.variable=foo", "try.toml: cannot set figure.0.variable = 'foo': figure is not a table; entries"),
         ("axes.w.nun=3", "did you mean 'num'?"),
         ("run.steps", "--set run.steps: expected KEY=VALUE"),
         ("run.dtype=float46", "did you mean 'float64'?"),

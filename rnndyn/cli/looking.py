@@ -1,6 +1,7 @@
 """`rnndyn check` and `rnndyn show`: a study before it runs, and one point of its grid closely."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,7 @@ def show(
     verbose: Verbose = False,
 ) -> None:
     """Look at one point of the grid: its orbit, spectrum and gradient profile, computed as in the sweep."""
-    from rnndyn.sweep.points import points
+    from rnndyn.sweep.points import place_of, points
     from rnndyn.sweep.store import open_result, study_of
 
     if result.suffix == ".toml":
@@ -80,8 +81,10 @@ def show(
         dataset = open_result(result)
         study = study_of(dataset)
         note_code(study)
-    found = points(study, _place(at), threads=threads)
-    _print(study, found, dataset)
+    wanted = _place(at)
+    place_of(study, wanted, f"{result}: --at")
+    found = points(study, wanted, threads=threads)
+    _print(study, found, dataset, wanted)
     if figure is not None:
         from rnndyn.report.point import draw_point
 
@@ -101,7 +104,17 @@ def _place(text: str) -> dict[str, float]:
     return place
 
 
-def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None") -> None:
+def _moved(study: "Study", found: "xr.Dataset", wanted: dict[str, float]) -> Iterator[str]:
+    """Say where the point shown is not the point asked for."""
+    for name in study.axes:
+        value = found[name].item()
+        if name not in wanted:
+            yield f"{name} not given: its middle, {value:.4g}"
+        elif f"{wanted[name]:.4g}" != f"{value:.4g}":
+            yield f"{name} = {wanted[name]:.4g} is not on the grid: nearest grid point {name} = {value:.4g}"
+
+
+def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None", wanted: dict[str, float]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -112,6 +125,8 @@ def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None") ->
     add(
         "at", ", ".join(f"{name} = {found[name].item():g}" for name in study.axes) + f" (point {found['index'].item()})"
     )
+    for words in _moved(study, found, wanted):
+        add("", words)
     statuses = (("exponents", "status"), ("gradient", "gradient_status"), ("orbit", "trajectory_status"))
     add("status", ", ".join(f"{of} {_status(found[name])}" for of, name in statuses))
     exponents, errors = found["exponents"].values, found["exponents_stderr"].values

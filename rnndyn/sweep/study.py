@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shlex
 import tomllib
 from collections.abc import Mapping
@@ -181,13 +182,16 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from None
+        raise InputError(f"{path} is not valid TOML: {error}{_twice(text, str(error))}") from None
     for place, value in (overrides or {}).items():
-        _put(table, place, value)
+        try:
+            _put(table, place, value)
+        except InputError as error:
+            raise InputError(f"{path}: cannot set {place} = {value!r}: {error}") from None
     try:
         study = Study.model_validate(table)
     except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {line}" for line in sentences(error, Study))) from None
+        raise InputError("\n".join(f"{path}: {line}" for line in sentences(error, Study, table))) from None
     study._name, study._text, study._folder = path.stem, text, path.parent
     study._changes = dict(overrides or {})
     study._file = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
@@ -198,12 +202,23 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
     return study
 
 
+def _twice(text: str, message: str) -> str:
+    """Return "; the key 'steps' is there twice" where that is what the parser found: it names the line only."""
+    at = re.search(r"at line (\d+)", message)
+    if at is None or not message.startswith("Cannot overwrite"):
+        return ""
+    keys = [re.match(r"""\s*([\w."'-]+)\s*=""", line) for line in text.splitlines()[: int(at[1])]]
+    found = [key[1] for key in keys if key is not None]
+    return f"; the key {found[-1]!r} is there twice: remove one" if found else ""
+
+
 def _put(table: dict[str, Any], place: str, value: Any) -> None:
     *tables, key = place.split(".")
     if tables[:1] == ["axes"] and len(tables) > 1 and (name := tables[1]) not in table.get("axes", {}):
-        raise InputError(f"cannot override {place}: no axis {name!r}; {suggestion(name, table.get('axes', {}))}")
+        raise InputError(f"no axis {name!r}; {suggestion(name, table.get('axes', {}))}")
     for name in tables:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise InputError(f"cannot override {place}: {name} is not a table in the study")
+            more = "; entries of a list are changed in the file" if isinstance(table, list) else ""
+            raise InputError(f"{name} is not a table{more}")
     table[key] = value
