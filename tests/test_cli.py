@@ -2,6 +2,7 @@
 
 import errno
 import html.parser
+import json
 import os
 import re
 import shlex
@@ -77,6 +78,8 @@ def test_run_leaves_the_report(folder, monkeypatch):
     assert result.exit_code == 0, result.output
     assert result.stdout.strip() == str(Path("reports/try/index.html"))
     assert result.stderr == ""
+    seconds = json.loads(Path("reports/try/manifest.json").read_text(encoding="utf-8"))["seconds"]
+    assert seconds["sweep"] > seconds["compile"] == 0.0  # nothing was compiled
     names = {path.name for path in Path("reports/try").iterdir()}
     assert {"index.html", "manifest.json", "result.zarr", "map.html", "map.png", "map_period.png"} <= names
     assert not [name for name in names if name.startswith(".")]
