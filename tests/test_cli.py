@@ -2,8 +2,10 @@
 
 import errno
 import html.parser
+import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from typer.testing import CliRunner
 from rnndyn.cli import app
 from rnndyn.errors import InputError
 from rnndyn.report import explore, report
-from rnndyn.sweep import grid, sweep
+from rnndyn.sweep import grid, read_study, sweep
 
 ROOT = Path(__file__).parents[1]
 STUDY = """
@@ -76,6 +78,8 @@ def test_run_leaves_the_report(folder, monkeypatch):
     assert result.exit_code == 0, result.output
     assert result.stdout.strip() == str(Path("reports/try/index.html"))
     assert result.stderr == ""
+    seconds = json.loads(Path("reports/try/manifest.json").read_text(encoding="utf-8"))["seconds"]
+    assert seconds["sweep"] > seconds["compile"] == 0.0  # nothing was compiled
     names = {path.name for path in Path("reports/try").iterdir()}
     assert {"index.html", "manifest.json", "result.zarr", "map.html", "map.png", "map_period.png"} <= names
     assert not [name for name in names if name.startswith(".")]
@@ -97,6 +101,20 @@ def test_an_interrupt_says_how_to_resume(folder, monkeypatch):
     fake.fuse = None
     assert call("run", "try.toml").exit_code == 0
     assert len(fake.calls) == 10 + 24
+
+
+def test_the_page_of_a_part_does_not_stop_the_rest(folder, monkeypatch):
+    fake = Fake(fuse=10).install(monkeypatch)
+    told(call("run", "try.toml", "-o", "out"), 130, "3 of 11 chunks are kept in out")
+    assert call("report", "out").exit_code == 0
+    part = Path("out/index.html").read_text(encoding="utf-8")
+    fake.fuse = None
+    assert call("run", "try.toml", "-o", "out").exit_code == 0
+    assert len(fake.calls) == 10 + 24
+    whole = Path("out/index.html").read_text(encoding="utf-8")
+    assert "partial" in part.lower()
+    assert "partial" not in whole.lower().split("<body", 1)[1]
+    told(call("run", "try.toml", "-o", "out"), 2, "--fresh")
 
 
 def test_an_interrupted_page_is_written_without_computing(folder, monkeypatch):
@@ -163,13 +181,33 @@ def test_a_folder_of_studies_under_one_display(folder, monkeypatch):
         Path("all", f"{name}.toml").write_text(STUDY.split("[[figure]]")[0], encoding="utf-8")
     result = call("run", "all", "-o", "out", "--set", "axes.w.num=5", "--set", "axes.b.num=4")
     assert result.exit_code == 0, result.output
-    assert result.stdout.split() == ["out/one/index.html", "out/two/index.html"]
+    assert result.stdout.split() == ["out/one/index.html", "out/two/index.html", "out/index.html"]
+    assert "rnndyn gallery" in Path("out/index.html").read_text(encoding="utf-8")
     done = len(fake.calls)
     assert call("run", "all", "-o", "out", "--set", "axes.w.num=5", "--set", "axes.b.num=4").exit_code == 0
     assert len(fake.calls) == done
-    Path("all", "two.toml").write_text("[cell]", encoding="utf-8")
-    assert call("run", "all", "-o", "out").exit_code == 2
+    for name in ("a_bad", "two"):
+        Path("all", f"{name}.toml").write_text("[cell]", encoding="utf-8")
+    result = call("run", "all", "-o", "out")
+    assert result.exit_code == 2
+    assert all(f"{name}: [cell] kind is missing" in result.stderr for name in ("all/a_bad.toml", "all/two.toml"))
     assert len(fake.calls) == done
+    result = call("check", "all", "--no-time")
+    assert result.exit_code == 2
+    assert "all/one.toml is valid" in result.stdout
+    assert all(f"rnndyn: {name}" in result.stderr for name in ("all/a_bad.toml", "all/two.toml", "2 of 3 studies"))
+
+
+def test_the_command_on_the_page_is_the_one_that_was_given(folder):
+    def shell(directory, **changes):
+        return shlex.split(read_study("try.toml", changes).command(directory))
+
+    assert (
+        shell(Path("reports/try")) == shell(folder / "reports" / "try") == shell(None) == ["rnndyn", "run", "try.toml"]
+    )
+    assert shell(folder / "all of it") == ["rnndyn", "run", "try.toml", "-o", "all of it"]
+    assert shell(folder.parent / "out")[-2:] == shell(Path("../out"))[-2:] == ["-o", "out"]
+    assert shell(None, **{"axes.w": [0.5, 1]})[-2:] == ["--set", "axes.w=[0.5, 1]"]
 
 
 def test_sweep_then_report_then_show(folder, monkeypatch):
@@ -179,16 +217,19 @@ def test_sweep_then_report_then_show(folder, monkeypatch):
     assert not Path("out/index.html").exists()
     assert call("report", "out/result.zarr").stdout.strip() == "out/index.html"
     page = Path("out/index.html").read_text(encoding="utf-8")
-    assert "rnndyn run try.toml --set axes.w.num=5" in page
+    assert "rnndyn run try.toml --set axes.w.num=5 -o out" in page
     result = call("show", "out", "--at", "w=2,b=0.5", "--figure", "point.png")
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     assert "w = 2, b = 0.384615 (point 141)" in result.stdout
+    assert "b = 0.5 is not on the grid: nearest grid point b = 0.3846" in result.stdout
+    assert "w = 2 is not" not in result.stdout
     assert "exponent 1" in result.stdout
     assert "▁" in result.stdout
     assert Path("point.png").stat().st_size > 10_000
-    assert call("show", "try.toml", "--at", "w=2").exit_code == 0
-    told(call("show", "out", "--at", "v=2"), 2, "at v: no axis")
+    assert "b not given: its middle, 0.1282" in call("show", "try.toml", "--at", "w=2").stdout
+    told(call("show", "out", "--at", "v=2"), 2, "out: --at v = 2: no axis 'v'")
+    told(call("show", "out", "--at", "w=99"), 2, "out: --at w = 99: this axis goes from -4 to 4")
     told(call("show", "out", "--at", "w"), 2, "--at w: expected AXIS=NUMBER")
     told(call("show", "out", "--at", "w=1", "--figure", "point.doc"), 2, "point.doc: the ending tells the kind")
     told(call("show", "outt"), 2, "there is no result outt; did you mean 'out'?")
@@ -214,7 +255,8 @@ def test_check_tells_what_a_study_takes(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("axes.v.num=3", "no axis 'v'"),
+        ("axes.v.num=3", "try.toml: cannot set axes.v.num = 3: no axis 'v'"),
+        ("figure.0.variable=foo", "try.toml: cannot set figure.0.variable = 'foo': figure is not a table; entries"),
         ("axes.w.nun=3", "did you mean 'num'?"),
         ("run.steps", "--set run.steps: expected KEY=VALUE"),
         ("run.dtype=float46", "did you mean 'float64'?"),

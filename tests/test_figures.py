@@ -65,7 +65,7 @@ MISTAKES = [
     ({"variable": "exponents", "kind": "orbit"}, "a figure of kind 'orbit' draws 'trajectory'"),
     ({"variable": "exponents", "x": "v"}, "x = 'v' is no axis of it; known: w, b, seed"),
     ({"variable": "exponents", "x": "lag"}, "x = 'lag' is no axis of it"),
-    ({"variable": "trajectory", "at": {"b": 1}}, "at.b: no axis of it"),
+    ({"variable": "trajectory", "at": {"b": 1}}, "at.b = 1: no axis of it"),
     ({"variable": "exponents", "x": "w", "y": "w"}, "x and y are both 'w'"),
     ({"variable": "exponents", "x": "w", "at": {"w": 1}}, "at.w: this axis is drawn as well"),
     ({"variable": "exponents", "x": "w", "mean": ("w",)}, "mean = 'w': this axis is drawn or fixed as well"),
@@ -136,16 +136,19 @@ def entry(**keys):
 NUMBERS = [
     ({"variable": '"exponent"'}, "variable = 'exponent': this study does not measure it; did you mean 'exponents'?"),
     ({}, "w: give a value in at, or reduce = 'mean' over them"),
-    ({"at": "{ v = 1 }"}, "at.v: no axis of exponents; known: w"),
+    ({"at": "{ v = 1 }"}, "at.v = 1: no axis of exponents; known: w"),
     ({"at": "{ w = 5 }"}, "at.w = 5: this axis goes from 0.5 to 2"),
     ({"at": "{ w = 1 }", "reduce": '"mean"'}, "at leaves one point only; remove reduce"),
+    ({"above": '"x"'}, "above = 'x': expected a number"),
+    ({"at": '{ w = "x" }'}, "at.w = 'x': expected a number"),
+    ({"theory": "[1]"}, "theory = [1]: expected a number or a text in quotes"),
     ({"at": "{ w = 1 }", "index": "2"}, "index = 2: known: 1"),
     ({"above": "0", "reduce": '"mean"'}, "above gives a share of points; remove reduce"),
     ({"above": "0", "agrees_with": '"gradient_slope"'}, "above gives a share of points; remove agrees_with"),
     ({"agrees_with": '"slope"'}, "agrees_with = 'slope': this study does not measure it"),
     ({"at": "{ w = 1 }", "theory": '"linear_powr"'}, "no theory 'linear_powr'; did you mean 'linear_power'?"),
     ({"at": "{ w = 1 }", "theory": '"linear_power"'}, "theory 'linear_power' does not apply here"),
-    ({"lable": '"x"'}, "unknown key 'lable' in [[number]]; did you mean 'label'?"),
+    ({"lable": '"x"'}, "unknown key 'lable' in [[number]] 1 'x'; did you mean 'label'?"),
 ]
 
 
@@ -154,7 +157,7 @@ def test_every_mistake_in_a_number_gets_its_sentence(study, keys, words):
     with pytest.raises(InputError) as caught:
         study(entry(**keys))
     assert words in str(caught.value)
-    assert "[[number]]" in str(caught.value)
+    assert "[[number]] 1 " in str(caught.value)
 
 
 def test_numbers_are_found(study):

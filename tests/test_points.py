@@ -63,7 +63,7 @@ def test_points_are_those_of_the_sweep(tmp_path):
 @pytest.mark.parametrize(
     ("at", "words"),
     [
-        ({"gian": 1.0}, "at gian: no axis; did you mean 'gain'?"),
+        ({"gian": 1.0}, "at gian = 1: no axis 'gian'; did you mean 'gain'?"),
         ({"gain": 9.0}, "at gain = 9: this axis goes from 0.5 to 3"),
         ([], "no point is named"),
     ],

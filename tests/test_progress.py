@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 
 import pytest
 
@@ -85,3 +86,22 @@ def test_silence_and_mistakes(monkeypatch):
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7300, "2 h 1 min")])
 def test_durations(seconds, words):
     assert progress._duration(seconds) == words
+
+
+def test_only_compiling_counts_as_compiling():
+    import numba
+
+    from rnndyn.kernels.clock import compile_clock
+
+    inner = numba.njit(lambda x: x + 1)
+    outer = numba.njit(lambda x: inner(x) * 2)
+    with compile_clock() as clock:
+        time.sleep(0.2)
+        assert clock.seconds == 0.0
+        begun = time.monotonic()
+        outer(1)
+        elapsed = time.monotonic() - begun
+        assert 0.3 * elapsed < clock.seconds <= elapsed
+        there = clock.seconds
+        outer(2)
+        assert clock.seconds == there

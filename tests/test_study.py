@@ -110,7 +110,8 @@ MISTAKES = [
     ("units = 2", "", "[cell] units is missing"),
     ('"Elman"', '"Elmann"', "[cell] kind = 'Elmann': no such cell; did you mean 'Elman'?"),
     ("units = 2", 'units = 2\nactivaton = "tanh"', "did you mean 'activation'?"),
-    ("units = 2", 'units = 2\nactivation = "tnah"', "[cell]: "),
+    ("units = 2", 'units = 2\nactivation = "tnah"', "[cell] activation = 'tnah': "),
+    ("units = 2", 'units = 2\nactivation = "tnah"', "; did you mean 'tanh'?"),
     ("num = 3", "nun = 3", "[axes] w"),
     ("num = 3", "num = 0", "[axes] w.num = 0: expected at least 1"),
     ("num = 3 ", "num = 3, step = 1 ", "unknown key 'step' in [axes] w; did you mean 'stop'?"),
@@ -132,7 +133,11 @@ MISTAKES = [
     ("net = [", "steps = [1]\nnet = [", "[axes] steps: the results use this name"),
     ("net = [", '"a b" = [1]\nnet = [', "[axes] 'a b': a name of letters"),
     ("net = [", "v = [1]\nnet = [", "[axes] v: no entry of [weights] uses this axis"),
-    ("weight_hh", "weight_h", "[weights] weight_h: Elman has no such weight; did you mean 'weight_hh'?"),
+    (
+        "weight_hh",
+        "weight_h",
+        "[weights] weight_h = {'init': 'normal', 'gain': 'w', 'seed': 'net'}: Elman has no such weight; did you",
+    ),
     ('["-w", 0.5]', '["-v", 0.5]', "[weights] bias_hh = ['-v', 0.5]: '-v' is no axis"),
     ('["-w", 0.5]', "[0.5]", "[weights] bias_hh = [0.5]: its shape is 1, the cell needs 2"),
     ('["-w", 0.5]', "[[1], [1, 2]]", "its rows differ in length"),
@@ -149,6 +154,15 @@ MISTAKES = [
     ("[measure", '[[figure]]\nvariable = "exponents"\nx = "w"\ny = "w"\n[measure', "a map needs two axes"),
     ("[measure", '[[figure]]\nvariable = "exponents"\ntheory = ["tanh_fld"]\n[measure', "did you mean 'tanh_fold'?"),
     ("[measure", '[[figure]]\nvariable = "exponents"\ntheory = ["tanh_fold"]\n[measure', "does not apply here"),
+    (
+        "[measure",
+        '[[figure]]\ntitle = "T"\nindex = "al"\n[measure',
+        "[[figure]] 1 'T': index = 'al': expected a whole number",
+    ),
+    ("[measure", "[[figure]]\n[[figure]]\n[measure", "[[figure]] 1: variable is missing"),
+    ("[run]", "[inputs]\nfile = 'x.npy'\n[run]", "'file'; did you mean kind = 'file'?"),
+    ("[weights]", "[weights]\nweight_ih = 1.0", "[weights] weight_ih = 1.0: Elman has no such weight; it needs inputs"),
+    ("steps = 10", "steps = 10\nsteps = 20", "the key 'steps' is there twice"),
     ("[run]", "[run", "is not valid TOML"),
 ]
 

@@ -306,7 +306,7 @@ MISTAKES = [
     ({"run": "[measure.trajectory]\nlast = 42"}, "last = 42: 40 steps have 41 states"),
     ({"run": '[measure.trajectory]\nfields = ["c"]'}, "Elman has no field 'c'"),
     ({"run": "[measure.trajectory]\nunits = [7]"}, "there is no unit 7, only 6"),
-    ({"run": "[measure.trajectory]\nat = { v = 1 }"}, "at.v: no axis"),
+    ({"run": "[measure.trajectory]\nat = { v = 1 }"}, "at.v = 1: no axis 'v'"),
     ({"run": "[measure.trajectory]\nat = { w = 9 }"}, "at.w = 9: this axis goes from 0.5 to 2"),
 ]
 

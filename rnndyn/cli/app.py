@@ -14,7 +14,7 @@ from rnndyn.errors import InputError
 if TYPE_CHECKING:
     from rnndyn.sweep import Study
 
-__all__ = ["Set", "Threads", "Verbose", "app", "note_code", "plainly", "read"]
+__all__ = ["Set", "Threads", "Verbose", "app", "note_code", "plainly", "read", "studies_in"]
 
 FAILURE, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -45,6 +45,14 @@ def read(path: Path, changes: list[str] | None) -> "Study":
     study = read_study(path, dict(_change(text) for text in changes or ()))
     note_code(study)
     return study
+
+
+def studies_in(folder: Path) -> list[Path]:
+    """Return the study files of a folder, in order; raises InputError if there are none."""
+    paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise InputError(f"{folder} holds no study file (*.toml)")
+    return paths
 
 
 def note_code(study: "Study") -> None:

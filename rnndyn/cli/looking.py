@@ -1,12 +1,13 @@
 """`rnndyn check` and `rnndyn show`: a study before it runs, and one point of its grid closely."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read, studies_in
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,15 +36,23 @@ def check(
     """Tell whether a study is valid, and what it takes: points, steps, memory, disk, time."""
     from rnndyn.sweep.estimate import estimate
 
-    paths = sorted(study.glob("*.toml")) if study.is_dir() else [study]
-    if not paths:
-        raise InputError(f"{study} holds no study file (*.toml)")
+    paths = studies_in(study) if study.is_dir() else [study]
+    wrong = 0
     for path in paths:
-        checked = read(path, changes)
-        needs = estimate(checked, threads, timing)
+        try:
+            checked = read(path, changes)
+            needs = estimate(checked, threads, timing)
+        except InputError as mistake:
+            if len(paths) == 1:
+                raise
+            print(f"rnndyn: {mistake}", file=sys.stderr)
+            wrong += 1
+            continue
         typer.echo(f"{path} is valid")
         for name, words in needs.lines():
             typer.echo(f"  {name:<8} {words}")
+    if wrong:
+        raise InputError(f"{wrong} of {len(paths)} studies in {study} are not valid")
 
 
 @app.command()
@@ -63,7 +72,7 @@ def show(
     verbose: Verbose = False,
 ) -> None:
     """Look at one point of the grid: its orbit, spectrum and gradient profile, computed as in the sweep."""
-    from rnndyn.sweep.points import points
+    from rnndyn.sweep.points import place_of, points
     from rnndyn.sweep.store import open_result, study_of
 
     if result.suffix == ".toml":
@@ -72,8 +81,10 @@ def show(
         dataset = open_result(result)
         study = study_of(dataset)
         note_code(study)
-    found = points(study, _place(at), threads=threads)
-    _print(study, found, dataset)
+    wanted = _place(at)
+    place_of(study, wanted, f"{result}: --at")
+    found = points(study, wanted, threads=threads)
+    _print(study, found, dataset, wanted)
     if figure is not None:
         from rnndyn.report.point import draw_point
 
@@ -93,7 +104,17 @@ def _place(text: str) -> dict[str, float]:
     return place
 
 
-def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None") -> None:
+def _moved(study: "Study", found: "xr.Dataset", wanted: dict[str, float]) -> Iterator[str]:
+    """Say where the point shown is not the point asked for."""
+    for name in study.axes:
+        value = found[name].item()
+        if name not in wanted:
+            yield f"{name} not given: its middle, {value:.4g}"
+        elif f"{wanted[name]:.4g}" != f"{value:.4g}":
+            yield f"{name} = {wanted[name]:.4g} is not on the grid: nearest grid point {name} = {value:.4g}"
+
+
+def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None", wanted: dict[str, float]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -104,6 +125,8 @@ def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None") ->
     add(
         "at", ", ".join(f"{name} = {found[name].item():g}" for name in study.axes) + f" (point {found['index'].item()})"
     )
+    for words in _moved(study, found, wanted):
+        add("", words)
     statuses = (("exponents", "status"), ("gradient", "gradient_status"), ("orbit", "trajectory_status"))
     add("status", ", ".join(f"{of} {_status(found[name])}" for of, name in statuses))
     exponents, errors = found["exponents"].values, found["exponents_stderr"].values

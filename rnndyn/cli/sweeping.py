@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read, studies_in
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,19 +41,35 @@ def run(
         return
     checked = read(study, changes)
     directory = output or Path("reports") / checked.name
-    if not fresh and (directory / "index.html").exists():
+    if not fresh and _is_complete(directory):
         raise InputError(f"{directory} already holds a report: use --fresh to replace it, or -o DIR for another folder")
     typer.echo(_run(checked, directory, threads, fresh, None))
 
 
+def _is_complete(directory: Path) -> bool:
+    """Tell whether a folder holds the page of a whole result; that of a partial one is written anew."""
+    from rnndyn.sweep.store import PAGE, read_manifest
+
+    if not (directory / PAGE).exists():
+        return False
+    manifest = read_manifest(directory)
+    return manifest is not None and bool(manifest["finished"])
+
+
 def _run_all(folder: Path, output: Path, changes: list[str] | None, fresh: bool, threads: int | None) -> None:
-    """Run every study of a folder under one display; finished ones are opened, not computed again."""
+    """Run every study of a folder under one display, with a gallery; finished ones are opened, not computed again."""
     from rnndyn.dynamics.progress import progress_display
+    from rnndyn.report import gallery
     from rnndyn.sweep.run import cost
 
-    studies = [read(path, changes) for path in sorted(folder.glob("*.toml"))]
-    if not studies:
-        raise InputError(f"{folder} holds no study file (*.toml)")
+    studies, mistakes = [], []
+    for path in studies_in(folder):
+        try:
+            studies.append(read(path, changes))
+        except InputError as mistake:
+            mistakes.append(str(mistake))
+    if mistakes:
+        raise InputError("\n".join([*mistakes, f"nothing was run: mend the above first ({folder})"]))
     costs = [cost(study) for study in studies]
     pages = []
     with progress_display(None, sum(costs)) as display:
@@ -62,6 +78,7 @@ def _run_all(folder: Path, output: Path, changes: list[str] | None, fresh: bool,
             pages.append(_run(study, output / study.name, threads, fresh, part))
             part.at(part.total)
     typer.echo("\n".join(map(str, pages)))
+    typer.echo(gallery(output))
 
 
 def _run(study: "Study", directory: Path, threads: int | None, fresh: bool, progress: "Progress | None") -> Path:

@@ -11,7 +11,7 @@ from rnndyn.report.template import template
 from rnndyn.sweep import files
 from rnndyn.sweep.store import CARD, PAGE
 
-__all__ = ["gallery"]
+__all__ = ["gallery", "is_gallery"]
 
 GENERATOR = "rnndyn gallery"
 
@@ -24,11 +24,17 @@ def gallery(directory: str | os.PathLike[str]) -> Path:
     """
     directory = Path(directory)
     page = directory / PAGE
-    if page.exists() and GENERATOR not in page.read_text(encoding="utf-8", errors="replace")[:2000]:
+    if page.exists() and not is_gallery(directory):
         raise InputError(f"{page} is not a gallery of rnndyn: it is left as it is; choose another folder for reports")
     cards = [card for folder in sorted(directory.iterdir()) if folder.is_dir() and (card := _card(folder)) is not None]
     files.write(page, template("gallery.html.j2").render(cards=cards, generator=GENERATOR))
     return page
+
+
+def is_gallery(directory: Path) -> bool:
+    """Tell whether a folder's `index.html` is a gallery of ours."""
+    page = directory / PAGE
+    return page.is_file() and GENERATOR in page.read_text(encoding="utf-8", errors="replace")[:2000]
 
 
 def _card(folder: Path) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["prepare", "report"]
 
 MAP = "map.html"
-GALLERY = "reports"  # a folder of this name above a report gets a gallery of all reports in it
+GALLERY = "reports"  # a folder of this name above a report gets a gallery of all reports in it, if it has none yet
 
 
 def prepare() -> None:
@@ -36,7 +36,7 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     """
     from rnndyn.report.explore import exploration
     from rnndyn.report.figures import THUMBNAIL, draw_figures, thumbnail
-    from rnndyn.report.gallery import gallery
+    from rnndyn.report.gallery import gallery, is_gallery
     from rnndyn.report.page import TABLE_LIMIT, Page
     from rnndyn.sweep.store import study_of
 
@@ -71,7 +71,8 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
             files.remove(path)
     for name, content in leave.items():
         files.write(directory / name, content)
-    if directory.resolve().parent.name == GALLERY:
+    above = directory.resolve().parent
+    if above.name == GALLERY or is_gallery(above):
         with contextlib.suppress(InputError):  # an index.html of the user's own stays
-            gallery(directory.resolve().parent)
+            gallery(above)
     return directory / PAGE

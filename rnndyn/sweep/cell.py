@@ -2,6 +2,7 @@
 
 import inspect
 import linecache
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from rnndyn.errors import InputError, suggestion
+from rnndyn.errors import InputError, nearest, suggestion
 from rnndyn.sweep.part import Natural, Part, Whole
 
 __all__ = ["CellTable", "make_cell"]
@@ -64,7 +65,17 @@ def _construct(table: CellTable, name: str, make: Any) -> Any:
     try:
         return make(**sizes, **options)
     except (TypeError, ValueError) as error:
-        raise InputError(f"[cell]: {error}") from None
+        raise InputError(_about(str(error), options)) from None
+
+
+def _about(message: str, options: dict[str, Any]) -> str:
+    """Return a cell's own words with the key that they are about and, of names that it lists, the nearest."""
+    key = next((key for key in options if re.search(rf"\b{key}\b", message)), None)
+    if key is None:
+        return f"[cell]: {message}"
+    guess = nearest(options[key], message.rpartition("one of ")[2].split(", "))
+    hint = f"; did you mean {guess!r}?" if guess and isinstance(options[key], str) else ""
+    return f"[cell] {key} = {options[key]!r}: {message}{hint}"
 
 
 def _ready(table: CellTable, name: str, cell: Any) -> Any:

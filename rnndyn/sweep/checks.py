@@ -8,6 +8,7 @@ from rnndyn.sweep.figure import Drawing, complete
 from rnndyn.sweep.inputs import check_inputs
 from rnndyn.sweep.measures import measurements
 from rnndyn.sweep.number import check_number
+from rnndyn.sweep.sentences import entry
 from rnndyn.sweep.start import RANDOM, ZERO, check_start
 from rnndyn.sweep.value import axes_in
 from rnndyn.sweep.weights import check_weights
@@ -61,14 +62,15 @@ def _check_shown(study: "Study", cell: Any) -> None:
                 raise InputError(f"[axes] {variable.name}: the results use this name themselves; choose another")
             dims[variable.name] = (*variable.axes(names), *variable.dims)
             coords.update(variable.dims)
-    for entry in study.figure:
-        _check_theory(study, complete(entry, dims, coords, names))
-    for number in study.number:
-        check_number(study, number, dims, coords)
+    for place, figure in enumerate(study.figure, 1):
+        where = entry("figure", place, figure.title)
+        drawing = complete(figure, dims, coords, names, where)
+        _check_theory(study, drawing, f"{where}: variable = {drawing.variable!r}")
+    for place, number in enumerate(study.number, 1):
+        check_number(study, number, dims, coords, entry("number", place, number.label))
 
 
-def _check_theory(study: "Study", figure: Drawing) -> None:
-    where = f"[[figure]] variable = {figure.variable!r}"
+def _check_theory(study: "Study", figure: Drawing, where: str) -> None:
     known: dict[str, Any] = dict(CURVES) if figure.kind == "map" else dict(LINES)
     for name in figure.theory:
         if name not in known:

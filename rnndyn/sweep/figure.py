@@ -95,17 +95,22 @@ class Drawing:
 
 
 def complete(
-    figure: Figure, dims: Mapping[str, tuple[str, ...]], coords: Mapping[str, Any], axes: tuple[str, ...]
+    figure: Figure,
+    dims: Mapping[str, tuple[str, ...]],
+    coords: Mapping[str, Any],
+    axes: tuple[str, ...],
+    where: str = "[[figure]]",
 ) -> Drawing:
     """Check `figure` against a result and fill in what it leaves open.
 
-    dims: {variable: its dimensions}; coords: {dimension: values}; axes: the study's axes among them, in order.
+    dims: {variable: its dimensions}; coords: {dimension: values}; axes: the study's axes among them, in order;
+    where: what the figure is called in a sentence.
     Raises InputError, in a sentence, for what does not exist, is not measured or does not go together.
     """
     variable = figure.variable or VARIABLE.get(figure.kind or "")
     if variable is None:
-        raise InputError(f"[[figure]]: variable is missing; {suggestion('', dims)}")
-    where = f"[[figure]] variable = {variable!r}"
+        raise InputError(f"{where}: variable is missing; {suggestion('', dims)}")
+    where = f"{where}: variable = {variable!r}"
     if variable not in dims:
         raise InputError(f"{where}: this study does not measure it; {suggestion(variable, dims)}")
     own = dims[variable]
@@ -147,7 +152,7 @@ def _names(where: str, figure: Figure, own: tuple[str, ...], axes: tuple[str, ..
             raise InputError(f"{where}: mean = {name!r}: only axes of the study are averaged over")
     for name, values in figure.at.items():
         if name not in shown:
-            raise InputError(f"{where}: at.{name}: no axis of it; {suggestion(name, shown)}")
+            raise InputError(f"{where}: at.{name} = {values!r}: no axis of it; {suggestion(name, shown)}")
         if name in (figure.x, figure.y):
             raise InputError(f"{where}: at.{name}: this axis is drawn as well; do one of them")
         if isinstance(values, tuple) and name != figure.series:

@@ -70,17 +70,19 @@ class Found:
 
 
 def check_number(
-    study: "Study", number: Number, dims: Mapping[str, tuple[str, ...]], coords: Mapping[str, Any]
+    study: "Study", number: Number, dims: Mapping[str, tuple[str, ...]], coords: Mapping[str, Any], where: str
 ) -> None:
-    """Raise InputError if `number` is of something that is not measured, not there, or does not go together."""
-    where = f"[[number]] {number.label!r}"
+    """Raise InputError if `number` is of something that is not measured, not there, or does not go together.
+
+    where: what the number is called in the sentence.
+    """
     for key, name in (("variable", number.variable), ("agrees_with", number.agrees_with)):
         if name is not None and name not in dims:
             raise InputError(f"{where}: {key} = {name!r}: this study does not measure it; {suggestion(name, dims)}")
     own = [name for name in dims[number.variable] if name not in ("exponent", "component")]
     for name, value in number.at.items():
         if name not in own:
-            raise InputError(f"{where}: at.{name}: no axis of {number.variable}; {suggestion(name, own)}")
+            raise InputError(f"{where}: at.{name} = {value!r}: no axis of {number.variable}; {suggestion(name, own)}")
         nearest_place(f"{where}: at.{name}", np.asarray(coords[name]), value)
     for name in ("exponent", "component"):
         if name in dims[number.variable] and number.index not in coords[name]:

@@ -73,13 +73,16 @@ def closely(study: "Study", last: int | None, horizon: int | None) -> "Study":
     return study.model_copy(update={"measure": close})
 
 
-def place_of(study: "Study", at: Mapping[str, float]) -> tuple[int, ...]:
-    """Return the place on each axis that is nearest to a point; raises InputError for what is not on the grid."""
-    for name in at:
+def place_of(study: "Study", at: Mapping[str, float], where: str = "at") -> tuple[int, ...]:
+    """Return the place on each axis that is nearest to a point; raises InputError for what is not on the grid.
+
+    where: what the sentence of an error begins with.
+    """
+    for name, value in at.items():
         if name not in study.axes:
-            raise InputError(f"at {name}: no axis; {suggestion(name, study.axes)}")
+            raise InputError(f"{where} {name} = {value:g}: no axis {name!r}; {suggestion(name, study.axes)}")
     return tuple(
-        nearest_place(f"at {name}", axis.values, at[name]) if name in at else len(axis.values) // 2
+        nearest_place(f"{where} {name}", axis.values, at[name]) if name in at else len(axis.values) // 2
         for name, axis in study.axes.items()
     )
 

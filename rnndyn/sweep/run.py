@@ -71,14 +71,14 @@ def run_study(
     check_study(study)
     cell = study.make_cell()
     work = measurements(study, cell)
-    manifest = _manifest(study, cell, work)
+    directory = None if directory is None else Path(directory)
+    manifest = _manifest(study, cell, work, directory)
     variables = [variable for measurement in work for variable in measurement.variables]
     labels = coordinates(study, variables)
     if directory is None:
         memory = Memory(manifest, variables, labels)
         _fill(study, cell, work, memory, threads, progress, meanwhile)
         return _with_folder(memory.dataset(attributes(study, cell, manifest)), study)
-    directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: a folder is needed")
     directory.mkdir(parents=True, exist_ok=True)
@@ -128,13 +128,13 @@ def chunk_size(study: Study, cell: Any, work: list[Measurement]) -> tuple[int, .
     return chunk_shape(study.shape, memory, sum(measurement.steps for measurement in work) * weights / 8)
 
 
-def _manifest(study: Study, cell: Any, work: list[Measurement]) -> dict[str, Any]:
+def _manifest(study: Study, cell: Any, work: list[Measurement], directory: Path | None) -> dict[str, Any]:
     size = chunk_size(study, cell, work)
     return {
         "format": FORMAT,
         "name": study.name,
         "file": study.file,
-        "command": study.command,
+        "command": study.command(directory),
         "study": study.text,
         "identity": identity(study, cell),
         "chunks": {
@@ -161,6 +161,8 @@ def _fill(
     meanwhile: Callable[[], None] | None,
 ) -> None:
     """Compute the chunks that `store` does not hold yet; each is written while the next is computed."""
+    from rnndyn.kernels.clock import compile_clock
+
     if store.manifest["finished"]:
         return
     everything = list(chunks(study.shape, tuple(store.manifest["chunks"]["shape"])))
@@ -168,20 +170,20 @@ def _fill(
     store.manifest["threads"] = sorted({*store.manifest["threads"], threads or cores()})
     done = per_point * sum(chunk.points for chunk in everything if chunk.index in store.done)
     seconds = store.manifest["seconds"]
-    compiled: set[str] = set()
+    before, compiled = seconds["compile"], set[str]()
     aside = threading.Thread(target=_quietly, args=(meanwhile,), daemon=True)
     aside.start()
     display_of = progress_display(progress, per_point * study.points, done)
     written: list[Future[None]] = []
-    with display_of as display, ThreadPoolExecutor(1) as writer:
+    with display_of as display, ThreadPoolExecutor(1) as writer, compile_clock() as clock:
         display.say("starting", pause=True)
         display.at(done)
         for chunk in everything:
             if chunk.index in store.done:
                 continue
             start = time.monotonic()
-            arrays, compiling = _compute(study, cell, work, chunk, threads, display, compiled)
-            seconds["compile"] += compiling
+            arrays = _compute(study, cell, work, chunk, threads, display, compiled)
+            seconds["compile"] = before + clock.seconds
             seconds["sweep"] += time.monotonic() - start
             if written:
                 written.pop().result()
@@ -213,22 +215,18 @@ def _compute(
     threads: int | None,
     display: Progress,
     compiled: set[str],
-) -> tuple[dict[str, Any], float]:
-    """Return the variables of one chunk, and the seconds that passed before the first steps of new kernels."""
+) -> dict[str, Any]:
+    """Return the variables of one chunk; `compiled` are the measurements whose kernels are there."""
     axes = zip(study.axes.items(), chunk.slices, strict=True)
     block = Block(study, cell, {name: axis.values[part] for (name, axis), part in axes}, chunk.first, threads)
     arrays: dict[str, Any] = {}
-    waited = 0.0
     for measurement in work:
         before, steps = display.done, measurement.steps * chunk.points
-        start = time.monotonic()
-        first: list[float] = []
-        report = _reporter(display, measurement.name, before, steps, start, first)
+        report = _reporter(display, measurement.name, before, steps)
         new = measurement.name not in compiled
         display.say(f"compiling {measurement.name}" if new else measurement.name, pause=new)
         result = measurement(dataclasses.replace(block, progress=report))
         display.at(before + steps)
-        waited += 0.0 if measurement.name in compiled else (first[0] if first else 0.0)
         compiled.add(measurement.name)
         for variable in measurement.variables if result else ():
             kept = [n for name, n in zip(study.axes, chunk.shape, strict=True) if name not in variable.at]
@@ -236,17 +234,17 @@ def _compute(
             if result[variable.name].shape != shape:
                 raise AssertionError(f"{variable.name}: shape {result[variable.name].shape}, expected {shape}")
             arrays[variable.name] = result[variable.name]
-    return arrays, waited
+    return arrays
 
 
-def _reporter(
-    display: Progress, name: str, before: float, steps: float, start: float, first: list[float]
-) -> Callable[[float, float], None]:
-    """Return the callable that moves the display from `before` to `before + steps`; `first` gets the first delay."""
+def _reporter(display: Progress, name: str, before: float, steps: float) -> Callable[[float, float], None]:
+    """Return the callable that moves the display from `before` to `before + steps`, and says so at the first steps."""
+    begun = False
 
     def report(done: float, total: float) -> None:
-        if not first and done > 0:
-            first.append(time.monotonic() - start)
+        nonlocal begun
+        if not begun and done > 0:
+            begun = True
             display.say(name)
         display.at(before + steps * done / max(total, 1))
 

@@ -2,14 +2,16 @@
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from rnndyn.errors import nearest, suggestion
 
-__all__ = ["sentences"]
+__all__ = ["entry", "sentences"]
+
+Loc = tuple[int | str, ...]
 
 EXPECTED = {
     "int_type": "expected a whole number",
@@ -31,19 +33,48 @@ BOUNDS = {
 }
 
 
-def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return one sentence for each place of the study file that is wrong; `model` is the root that was validated."""
-    by_place: dict[str, str] = {}
+def sentences(error: ValidationError, model: type[BaseModel], table: Any = None) -> list[str]:
+    """Return one sentence for each place of the study file that is wrong.
+
+    model: the root that was validated; table: what it was validated from, for the titles of figures and numbers.
+    """
+    by_place: dict[str, dict[Loc, list[dict[str, Any]]]] = {}
     for found in error.errors():
         loc = tuple(part for part in found["loc"] if not _is_branch(part))
-        by_place.setdefault(place(loc), _sentence(dict(found), loc, model))
-    return list(by_place.values())
+        by_place.setdefault(place(loc), {}).setdefault(loc, []).append(dict(found))
+    told = []
+    for here in by_place.values():
+        loc = max(here, key=len)  # of a union, the branch that came furthest: the first of those
+        told.append(_sentence(_joined(here[loc]), loc, model, table))
+    return told
 
 
-def place(loc: tuple[int | str, ...]) -> str:
+def entry(key: str, number: int, name: Any) -> str:
+    """Return what an entry of `[[figure]]` or `[[number]]` is called: its number from 1, its title or label if any."""
+    return f"[[{key}]] {number}" + (f" {name!r}" if name and isinstance(name, str) else "")
+
+
+def _joined(branches: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the finding that speaks for all branches of a union: `expected a number or a text in quotes`."""
+    kinds = [found["type"] for found in branches]
+    words = [EXPECTED[kind].removeprefix("expected ") for kind in kinds if kind in EXPECTED]
+    if len(words) < 2 or len(set(kinds) - set(EXPECTED) - {"literal_error"}):
+        return branches[0]
+    if "a number" in words:
+        words = [word for word in words if word != "a whole number"]
+    words += [found["ctx"]["expected"] for found in branches if found["type"] == "literal_error"]
+    words = list(dict.fromkeys(words))
+    joined = " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return branches[0] | {"type": "any_of", "msg": f"expected {joined}"}
+
+
+def place(loc: Loc, table: Any = None) -> str:
     """Return a key as the study file writes it: `[run] steps`, `[axes] w`, `[measure.lyapunov] k`, `title`."""
-    if loc and loc[0] in ("figure", "number"):
-        loc = (f"[{loc[0]}]", *loc[2:])
+    if len(loc) > 1 and loc[0] in ("figure", "number") and isinstance(loc[1], int):
+        one = table[loc[0]][loc[1]] if isinstance(table, Mapping) else {}
+        name = one.get("title", one.get("label")) if isinstance(one, Mapping) else None
+        keys = [str(part) for part in loc[2:] if isinstance(part, str)]
+        return ": ".join(filter(None, [entry(str(loc[0]), loc[1] + 1, name), ".".join(keys)]))
     keys = [str(part) for part in loc if isinstance(part, str) and part != "listed"]
     if not keys:
         return ""
@@ -54,23 +85,19 @@ def place(loc: tuple[int | str, ...]) -> str:
 
 
 def _is_branch(part: int | str) -> bool:
-    """Pydantic names the branch of a union it tried (`int`, `finite-float`) as if it were a key."""
-    return isinstance(part, str) and part in (
-        "int",
-        "float",
-        "str",
-        "finite-float",
-        "constrained-int",
-        "constrained-str",
+    """Pydantic names the branch of a union it tried (`int`, `function-before[...]`) as if it were a key."""
+    return isinstance(part, str) and (
+        part in ("int", "float", "str", "finite-float", "constrained-int", "constrained-str")
+        or part.startswith(("function-", "literal[", "tuple["))
     )
 
 
-def _sentence(found: dict[str, Any], loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
-    kind, value, where = found["type"], found["input"], place(loc)
+def _sentence(found: dict[str, Any], loc: Loc, model: type[BaseModel], table: Any) -> str:
+    kind, value, where = found["type"], found["input"], place(loc, table)
     if kind == "extra_forbidden":
-        above = place(loc[:-1])
-        table = f" in {above}" if above else ""
-        return f"unknown key '{loc[-1]}'{table}; {suggestion(loc[-1], _fields(model, loc[:-1]))}"
+        above = place(loc[:-1], table)
+        inside = f" in {above}" if above else ""
+        return f"unknown key '{loc[-1]}'{inside}; {suggestion(loc[-1], _fields(model, loc[:-1]))}"
     if kind == "missing":
         return f"{where} is missing"
     if kind == "value_error":
@@ -87,7 +114,7 @@ def _sentence(found: dict[str, Any], loc: tuple[int | str, ...], model: type[Bas
     return f"{where} = {value!r}: {EXPECTED.get(kind, found['msg'][0].lower() + found['msg'][1:])}"
 
 
-def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+def _fields(model: type[BaseModel], loc: Loc) -> list[str]:
     """Return the keys that the table at `loc` knows."""
     for part in loc:
         if isinstance(part, str) and part in model.model_fields:

@@ -1,9 +1,12 @@
 """The study file: what is swept, over which grid, and what is measured at each point of it."""
 
+import contextlib
 import hashlib
 import json
 import math
 import os
+import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,11 +97,21 @@ class Study(Part):
         """The study file's text as read ("" for a study made in Python)."""
         return self._text
 
-    @property
-    def command(self) -> str:
-        """The command that repeats the sweep and its report, as for a shell."""
-        changes = [f"--set {place}={json.dumps(value)}" for place, value in self._changes.items()]
-        return " ".join(["rnndyn run", self.file, *(f"'{text}'" if " " in text[6:] else text for text in changes)])
+    def command(self, directory: Path | None = None) -> str:
+        """Return the command that repeats the sweep and its report in `directory`, as for a shell.
+
+        Like the study file, a folder outside the current one is named without its place.
+        """
+        words = ["rnndyn", "run", self.file]
+        for place, value in self._changes.items():
+            words += ["--set", f"{place}={json.dumps(value)}"]
+        if directory is not None:
+            with contextlib.suppress(ValueError):
+                directory = directory.resolve().relative_to(Path.cwd())
+            name = directory.name if directory.is_absolute() or ".." in directory.parts else directory.as_posix()
+            if name != f"reports/{self.name}":
+                words += ["-o", name]
+        return shlex.join(words)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -169,13 +182,16 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from None
+        raise InputError(f"{path} is not valid TOML: {error}{_twice(text, str(error))}") from None
     for place, value in (overrides or {}).items():
-        _put(table, place, value)
+        try:
+            _put(table, place, value)
+        except InputError as error:
+            raise InputError(f"{path}: cannot set {place} = {value!r}: {error}") from None
     try:
         study = Study.model_validate(table)
     except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {line}" for line in sentences(error, Study))) from None
+        raise InputError("\n".join(f"{path}: {line}" for line in sentences(error, Study, table))) from None
     study._name, study._text, study._folder = path.stem, text, path.parent
     study._changes = dict(overrides or {})
     study._file = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
@@ -186,12 +202,23 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
     return study
 
 
+def _twice(text: str, message: str) -> str:
+    """Return "; the key 'steps' is there twice" where that is what the parser found: it names the line only."""
+    at = re.search(r"at line (\d+)", message)
+    if at is None or not message.startswith("Cannot overwrite"):
+        return ""
+    keys = [re.match(r"""\s*([\w."'-]+)\s*=""", line) for line in text.splitlines()[: int(at[1])]]
+    found = [key[1] for key in keys if key is not None]
+    return f"; the key {found[-1]!r} is there twice: remove one" if found else ""
+
+
 def _put(table: dict[str, Any], place: str, value: Any) -> None:
     *tables, key = place.split(".")
     if tables[:1] == ["axes"] and len(tables) > 1 and (name := tables[1]) not in table.get("axes", {}):
-        raise InputError(f"cannot override {place}: no axis {name!r}; {suggestion(name, table.get('axes', {}))}")
+        raise InputError(f"no axis {name!r}; {suggestion(name, table.get('axes', {}))}")
     for name in tables:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise InputError(f"cannot override {place}: {name} is not a table in the study")
+            more = "; entries of a list are changed in the file" if isinstance(table, list) else ""
+            raise InputError(f"{name} is not a table{more}")
     table[key] = value

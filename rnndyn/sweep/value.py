@@ -129,8 +129,13 @@ def one_of(key: str, models: Mapping[str, type[BaseModel]], table: Any) -> Any:
         known = ", ".join(map(repr, models))
         guess = nearest(name, models) if isinstance(name, str) else None
         hint = f"; did you mean {guess!r}?" if guess else ""
+        fit = [kind for kind, model in models.items() if table and set(table) <= set(model.model_fields)]
+        if name is None and len(fit) == 1:
+            hint = f"; did you mean {key} = {fit[0]!r}?"
         raise ValueError(
-            f"{key} is missing: one of {known}" if name is None else f"{key} = {name!r}: expected one of {known}{hint}"
+            f"{key} is missing: one of {known}{hint}"
+            if name is None
+            else f"{key} = {name!r}: expected one of {known}{hint}"
         )
     try:
         return models[name].model_validate(dict(table))

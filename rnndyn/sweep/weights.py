@@ -23,7 +23,10 @@ def check_weights(study: "Study", cell: Any) -> None:
     for name, value in study.weights.items():
         where = f"[weights] {name}"
         if name not in cell.shapes:
-            raise InputError(f"{where}: {cell.name} has no such weight; {suggestion(name, cell.shapes)}")
+            hint = suggestion(name, cell.shapes)
+            if not cell.inputs and name.endswith("_ih"):
+                hint = "it needs inputs, and [cell] inputs is 0"
+            raise InputError(f"{where} = {_short(value)}: {cell.name} has no such weight; {hint}")
         try:
             _check(study, cell, name, tuple(cell.shapes[name]), value)
         except ValueError as error:

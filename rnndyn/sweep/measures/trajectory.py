@@ -159,5 +159,5 @@ def _place(study: "Study", name: str, value: float) -> int:
     """Return the place on an axis that is nearest to a value."""
     where = f"[measure.trajectory] at.{name}"
     if name not in study.axes:
-        raise InputError(f"{where}: no axis; {suggestion(name, study.axes)}")
+        raise InputError(f"{where} = {value!r}: no axis {name!r}; {suggestion(name, study.axes)}")
     return nearest_place(where, study.axes[name].values, value)
