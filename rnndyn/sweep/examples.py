@@ -45,6 +45,7 @@ EXAMPLES = {
     "study": """
 title = "Two tanh units"
 question = "When do they settle?"
+answer = "Up to a weight of about one."
 claim = 3
 """,
     "cell": """
