@@ -262,6 +262,13 @@ variable = "exponents"
 above = 0.0
 
 [[number]]
+label = "First weight that makes it grow"
+id = "border"
+variable = "exponents"
+first = "w"
+above = 0.0
+
+[[number]]
 label = "Units that shrink"
 variable = "exponents"
 below = 0.0
