@@ -9,7 +9,7 @@ from rnndyn.errors import InputError
 from rnndyn.sweep import read_study
 from rnndyn.sweep.curves import LINES
 from rnndyn.sweep.figure import Figure, complete
-from rnndyn.sweep.number import find_numbers
+from rnndyn.sweep.number import fill, find_numbers
 
 W, B, SEED, LAG = np.linspace(-2, 2, 9), np.linspace(0, 1, 5), np.arange(20), np.arange(101)
 COORDS = {"w": W, "b": B, "seed": SEED, "lag": LAG, "exponent": np.array([1, 2]), "step": np.arange(50, 100)}
@@ -121,8 +121,8 @@ slope = true
 def study(tmp_path):
     """Return a function that reads STUDY with more at its end."""
 
-    def read(more=""):
-        (tmp_path / "try.toml").write_text(STUDY + more, encoding="utf-8")
+    def read(more="", top="", number=""):
+        (tmp_path / "try.toml").write_text(top + STUDY + more + number, encoding="utf-8")
         return read_study(tmp_path / "try.toml")
 
     return read
@@ -148,6 +148,8 @@ NUMBERS = [
     ({"agrees_with": '"slope"'}, "agrees_with = 'slope': this study does not measure it"),
     ({"at": "{ w = 1 }", "theory": '"linear_powr"'}, "no theory 'linear_powr'; did you mean 'linear_power'?"),
     ({"at": "{ w = 1 }", "theory": '"linear_power"'}, "theory 'linear_power' does not apply here"),
+    ({"first": '"v"', "above": "0"}, "first = 'v': no axis of it; known: w"),
+    ({"first": '"w"'}, "first needs above or below"),
     ({"lable": '"x"'}, "unknown key 'lable' in [[number]] 1 'x'; did you mean 'label'?"),
 ]
 
@@ -168,6 +170,8 @@ def test_numbers_are_found(study):
         + entry(above="-1.0")
         + entry(below="0.0")
         + entry(agrees_with='"gradient_slope"', theory="1.0")
+        + entry(first='"w"', above="-0.5")
+        + entry(above="-0.5", below="0.5")
     )
     exponents = np.log([0.5, 1.0, 2.0])
     dataset = xr.Dataset(
@@ -180,7 +184,7 @@ def test_numbers_are_found(study):
         },
         {"w": [0.5, 1.0, 2.0], "exponent": [1], "lag": [70]},
     )
-    point, power, mean, above, below, agree = find_numbers(dataset, read)
+    point, power, mean, above, below, agree, first, between = find_numbers(dataset, read)
     assert (point.value, point.stderr, point.units, point.theory) == (exponents[2], 0.2, "nat/step", 0.69)
     assert point.off == pytest.approx(abs(np.log(2) - 0.69) / 0.69)
     assert power.value == pytest.approx(2.0**70, rel=1e-13)
@@ -189,6 +193,16 @@ def test_numbers_are_found(study):
     assert [found.value for found in (above, below, agree)] == pytest.approx([2 / 3, 1 / 3, 2 / 3])
     assert (above.share, agree.theory) == (True, 1.0)
     assert "largest 0.6" in agree.note
+    assert (first.value, first.share, first.note) == (1.0, False, "1 of 1 pass it at all")
+    assert between.value == pytest.approx(1 / 3)
+
+
+def test_an_answer_is_filled_with_the_numbers(study):
+    number = entry(at="{ w = 1.0 }", id='"one"')
+    read = study("", 'answer = "It is {one}, {x}."', number)
+    assert fill(read.answer, {"one": "1", "x": "2"}) == "It is 1, 2."
+    with pytest.raises(InputError, match=r"answer: \{two\} is no id or label of a \[\[number\]\]; known: one, x"):
+        study("", 'answer = "It is {two}."', number)
 
 
 def test_closed_forms_have_their_published_values():

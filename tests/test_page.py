@@ -240,7 +240,7 @@ def test_the_first_screen_says_what_was_found(visit):
         box = found.bounding_box()
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= 800
-    assert "settle" in page.locator(".answer").inner_text()
+    assert "nearby states meet" in page.locator(".answer").inner_text()
 
 
 def test_the_page_has_one_heading_and_named_tables(visit):

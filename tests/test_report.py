@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rnndyn.dynamics import theory
-from rnndyn.report import boundaries, maps, numbers, regimes, style
+from rnndyn.report import boundaries, lines, maps, numbers, regimes, style
 from rnndyn.sweep.curves import CURVES
 
 
@@ -151,3 +151,14 @@ def test_a_hatched_point_is_drawn_where_it_is(x):
     edge = maps.edges(status["x"])
     left, right = (300 * (at - edge.min()) / np.ptp(edge) for at in sorted(edge[:2]))
     assert left - 2 <= columns.min() <= columns.max() <= right + 2
+
+
+def test_what_is_far_below_does_not_squeeze_the_rest():
+    values = xr.DataArray([[0.0, -20.0, -52.6], [0.0, -300.0, -700.0]], {"lag": [0, 1, 2]}, ("b", "lag"))
+    figure = Figure()
+    canvas = style.Canvas(figure.add_subplot())
+    lines.curve(canvas, values.rename("log_norms"), None)
+    low, high = canvas.ax.get_ylim()
+    assert (low, 0 < high < 10) == (lines.FLOOR, True)
+    assert not lines.reaches_below(values.rename("exponents"))
+    assert not lines.reaches_below(values.isel(b=0).rename("log_norms"))

@@ -61,6 +61,11 @@ def _layers(dataset: "xr.Dataset", study: "Study") -> list[Picture]:
     if not fit:
         named = [Figure(kind="map", variable=name) for name in LAYERS if name in dataset]
         fit = [complete_for(dataset, entry, study.axes) for entry in named]
+    elif "exponents" in dataset and "exponents" not in [one.variable for one in fit]:
+        first = fit[0]
+        at = {name: value for name, value in first.at.items() if name in study.axes}
+        also = Figure(kind="map", variable="exponents", x=first.x, y=first.y, at=at)
+        fit.append(complete_for(dataset, also, study.axes))
     same = [one for one in fit if (one.x, one.y) == (fit[0].x, fit[0].y)]
     return [pictures.picture(dataset, study, one) for one in {one.variable: one for one in reversed(same)}.values()][
         ::-1

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn.report import pictures, plot, style, words
+from rnndyn.report import lines, pictures, plot, style, words
 from rnndyn.report.pictures import Picture
+from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
+from rnndyn.sweep.start import RANDOM
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawn", "draw_figures", "warm_up"]
 
-SVG_LIMIT = 400_000  # bytes: larger ones are not written
+POINTS = 10_000  # values: of more, lines and hatches are pixels in an SVG too (axes, theory and words never are)
 DPI = 160
 THUMBNAIL = "thumbnail"  # the name of the small image, which no figure may have
 NAMES = {"map": "Map", "curve": "Curve", "orbit": "Orbit diagram", "profile": "Profile", "trajectory": "Time course"}
@@ -41,7 +43,7 @@ class Drawn:
     alt: str
     png: bytes
     dark: bytes
-    svg: bytes | None
+    svg: bytes
     csv: bytes
     width: int
     height: int
@@ -56,7 +58,8 @@ def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
         name = picture.drawing.name or picture.drawing.kind + (f"_{picture.drawing.variable}" if number else "")
         taken = [THUMBNAIL, *(other.name for other in drawn)]
         numbered = (f"{name}_{count}" for count in itertools.count(2))
-        drawn.append(_draw(picture, next(free for free in itertools.chain([name], numbered) if free not in taken)))
+        free = next(free for free in itertools.chain([name], numbered) if free not in taken)
+        drawn.append(_draw(picture, free, study.run.initial_state == RANDOM))
     return drawn
 
 
@@ -73,22 +76,26 @@ def _default_figures(dataset: "xr.Dataset") -> list[Figure]:
     return [Figure(variable=name) for name in ("exponents", "log_norms", "attractors") if name in dataset]
 
 
-def _draw(picture: Picture, name: str) -> Drawn:
+def _draw(picture: Picture, name: str, random: bool) -> Drawn:
     figure, canvas = _figure(lambda canvas: paint(canvas, picture), dark=False)
     png = _encode(figure, "png")
-    svg = _encode(figure, "svg") if picture.data.size <= 10_000 else b""
+    closed = {*picture.theory, *(CURVES[name].label for name in picture.drawing.theory if name in CURVES)}
+    if picture.data.size > POINTS:
+        for artist in (*canvas.ax.lines, *canvas.ax.collections):
+            artist.set_rasterized(artist.get_label() not in closed)
     night, _ = _figure(lambda canvas: paint(canvas, picture), dark=True)
     title = canvas.ax.get_title(loc="left")
+    caption = _caption(picture, [str(handle.get_label()) for handle in canvas.handles], random)
     return Drawn(
         picture=picture,
         name=name,
         title=title,
-        caption=_caption(picture, [str(handle.get_label()) for handle in canvas.handles]),
+        caption=caption,
         how=str(picture.data.attrs.get("how", "")),
         alt=_alt(picture, title),
         png=png,
         dark=_encode(night, "png"),
-        svg=svg if 0 < len(svg) <= SVG_LIMIT else None,
+        svg=_encode(figure, "svg"),
         csv=gzip.compress(pictures.csv(picture).encode(), 6, mtime=0),
         width=round(figure.get_figwidth() * DPI),
         height=round(figure.get_figheight() * DPI),
@@ -153,7 +160,7 @@ def _fixed(picture: Picture) -> dict[str, float]:
     return {name: v for name, v in at if not isinstance(v, tuple) and name not in ("lag", "step", "component")}
 
 
-def _caption(picture: Picture, legend: list[str]) -> str:
+def _caption(picture: Picture, legend: list[str], random: bool) -> str:
     drawing = picture.drawing
     parts = [words.reading(drawing.kind, drawing.variable)]
     if picture.band and drawing.kind == "curve":
@@ -161,9 +168,14 @@ def _caption(picture: Picture, legend: list[str]) -> str:
     elif drawing.mean:
         parts.append(f"Mean over {' and '.join(drawing.mean)}.")
     if picture.exponent is not None and drawing.kind == "profile":
-        parts.append("Dashed: the slope that the largest Lyapunov exponent, measured on its own, demands.")
+        parts.append("Dotted: the slope that the largest Lyapunov exponent, measured on its own, demands.")
     if drawing.theory:
         parts.append("Dashed: closed formulas, fitted to nothing.")
+    if drawing.kind in ("curve", "profile") and lines.reaches_below(picture.data):
+        least = picture.data.values[np.isfinite(picture.data.values)].min()
+        parts.append(f"What lies below {words.plain(lines.FLOOR)} is cut; the lowest value is {words.plain(least, 3)}.")
+    if drawing.kind == "orbit" and random:
+        parts.append("Each value has a random start of its own: where there are several attractors, it reaches one.")
     hatched = [label for label in legend if label.endswith(("point)", "points)"))]
     if hatched:
         parts.append(f"Hatched: {'; '.join(hatched)}.")

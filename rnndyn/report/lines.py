@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from rnndyn.report.style import Canvas
 
-__all__ = ["curve", "orbit", "profile", "slope_of", "theory_lines", "trajectory"]
+__all__ = ["curve", "orbit", "profile", "reaches_below", "slope_of", "theory_lines", "trajectory"]
 
 MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
 JOINED = 100  # points in a plane: more are not joined by lines
 NAMED = len(style.SERIES)
+FLOOR = -60.0  # nat: of a gradient less is nothing to anybody, and would squeeze the rest (exp(-60) is 1e-26)
 
 
 def curve(canvas: "Canvas", data: "xr.DataArray", error: "xr.DataArray | None", zero: bool = True) -> None:
@@ -37,8 +38,24 @@ def curve(canvas: "Canvas", data: "xr.DataArray", error: "xr.DataArray | None", 
             canvas.handles.append(line)
     canvas.ax.set_xlabel(words.axis(data[x]))
     canvas.ax.set_ylabel(words.scale(data))
+    _floor(canvas, data)
     if at.min() < at.max():
         canvas.ax.set_xlim(at.min(), at.max())
+
+
+def reaches_below(data: "xr.DataArray") -> bool:
+    """Whether gradients (log norms) reach so far below the floor of a figure that they are cut there."""
+    if data.name != "log_norms":
+        return False
+    finite = data.values[np.isfinite(data.values)]
+    return len(finite) > 0 and float(finite.min()) < FLOOR <= float(finite.max())
+
+
+def _floor(canvas: "Canvas", data: "xr.DataArray") -> None:
+    """Cut the figure at the floor if the data reach below it."""
+    if reaches_below(data):
+        high = max(float(data.values[np.isfinite(data.values)].max()), 0.0)
+        canvas.ax.set_ylim(FLOOR, high + 0.05 * (high - FLOOR))
 
 
 def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray[Any]]) -> None:
@@ -82,13 +99,14 @@ def orbit(canvas: "Canvas", data: "xr.DataArray") -> None:
     x = data.dims[0]
     at = np.broadcast_to(data[x].values.astype(float)[:, None], data.shape)
     crowd = data.size / max(len(data[x]), 1)
+    room = 480 / max(len(data[x]), 1)  # points of the paper for each column
     (line,) = canvas.ax.plot(at.ravel(), data.values.astype(float).ravel(), linestyle="none", rasterized=True)
     line.set(
         marker="o",
-        markersize=1.6,
+        markersize=float(np.clip(room / 2, 1.6, 5.0)),
         markeredgewidth=0,
         color=style.SERIES[0][0],
-        alpha=float(np.clip(40 / crowd, 0.15, 1)),
+        alpha=float(np.clip(max(40 / crowd, room / 20), 0.15, 1)),
     )
     canvas.ax.set_xlabel(words.axis(data[x]))
     canvas.ax.set_ylabel(words.scale(data))

@@ -152,7 +152,7 @@
   function about(layer, at) {
     const value = layer.values[at];
     if (layer.classes) return layer.classes[value] ? layer.classes[value].name : "undecided";
-    if (layer.name === "log_norms") return `${layer.label.replace(/ \(.*/, "")} = ${words(value)} (${power(value)} of it arrives)`;
+    if (layer.name === "log_norms") return `${layer.label.replace(/ \(.*/, "")} = ${words(value)} (${value > 0 ? `it has grown to ${power(value)}` : `${power(value)} of it arrives`})`;
     const error = layer.error && Number.isFinite(layer.error[at]) ? ` ± ${words(layer.error[at], 1)}` : "";
     return `${layer.label.replace(/ \(.*/, "")} = ${words(value)}${error} ${(layer.label.match(/\((.*)\)/) || ["", ""])[1]}`;
   }
@@ -209,7 +209,7 @@
       line.style.strokeDasharray = "6 4";
     }
     const last = ys[lags.length - 1];
-    heading(svg, `Gradient: ${Number.isFinite(last) || last < 0 ? power(last) : "no number"} of it is left after ${lags[lags.length - 1]} steps (dashed: slope λ₁)`);
+    heading(svg, `Gradient: ${last > 0 ? `it has grown to ${power(last)}` : last <= 0 ? `${power(last)} of it is left` : "no number"} after ${lags[lags.length - 1]} steps (dashed: slope λ₁)`);
   }
   function drawSpectrum(p) {
     const svg = $("spectrum"), count = data.spectrum.count;
@@ -231,8 +231,11 @@
     const p = chosen.i * ny + chosen.j, x = lattice.x[chosen.i], y = lattice.y[chosen.j];
     for (const ring of rings) { ring.setAttribute("cx", toX(x)); ring.setAttribute("cy", toY(y)); }
     const first = spectrum[p * data.spectrum.count];
-    const verdict = Number.isNaN(first) ? "it leaves every bound" : first > 0 ? "nearby states part" : "nearby states meet";
-    $("chosen").textContent = `Chosen: ${ax.name} = ${words(x, 4)}, ${ay.name} = ${words(y, 4)}: ${verdict}`;
+    const margin = 2 * (errors[p * data.spectrum.count] || 0);
+    const clear = first - margin > 0 ? "nearby states part" : first + margin < 0 ? "nearby states meet" : "on the border";
+    const verdict = Number.isNaN(first) ? "it leaves every bound" : clear;
+    const fixed = Object.entries(data.held).map(([name, value]) => `, ${name} = ${words(value, 4)} (fixed)`).join("");
+    $("chosen").textContent = `Chosen: ${ax.name} = ${words(x, 4)}, ${ay.name} = ${words(y, 4)}${fixed}: ${verdict}`;
     drawOrbit(p);
     drawProfile(p);
     drawSpectrum(p);

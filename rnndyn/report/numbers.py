@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from rnndyn.sweep.study import Study
 
-__all__ = ["CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "missing_points", "small", "status_rows"]
+__all__ = ["BORDER", "CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "missing_points", "small", "status_rows"]
 
 SETTLES, CHAOTIC = "Nearby states meet: λ₁ < 0", "Nearby states part: λ₁ > 0"
+BORDER = "On the border: λ₁ = 0"
 STATUSES = ("status", "gradient_status", "attractors_status")
 MEANING = {
     "NOT_COMPUTED": "not computed yet",
@@ -50,7 +51,8 @@ def count(number: int) -> str:
 
 def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     """Return the key numbers of a result: those the study names, of each measurement, and of the theory curves."""
-    numbers = [_named_number(found) for found in find_numbers(dataset, study)]
+    found_numbers = zip(find_numbers(dataset, study), study.number, strict=True)
+    numbers = [_named_number(found, entry.show == "exp") for found, entry in found_numbers]
     if "exponents" in dataset:
         numbers += _exponent_numbers(dataset, study)
     if "log_norms" in dataset:
@@ -58,8 +60,11 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     if "attractors" in dataset:
         classes = regime_classes(dataset["attractors"], dataset["period"])
         rows = zip(classes.names, classes.counts(), strict=True)
+        own = any(number.variable in ("attractors", "period") for number in study.number)
         numbers += [
-            Number(name.capitalize(), share(found, study.points), _points(found), "regime") for name, found in rows
+            Number(name.capitalize(), share(found, study.points), _points(found), "regime")
+            for name, found in rows
+            if not own  # told already
         ]
         undecided = int(np.sum(dataset["attractors"].values == 0))
         if undecided:
@@ -67,17 +72,19 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     return numbers + _theory_numbers(dataset, study)
 
 
-def _named_number(found: Found) -> Number:
+def _named_number(found: Found, power: bool) -> Number:
     """Write a number of `[[number]]` with its error, and theory beside it with the relative distance to it."""
     theory = "" if found.theory is None else f"{100 * found.theory:g} %" if found.share else plain(found.theory, 6)
     if found.off is not None:
         theory += f" (off by {small(found.off)})" if found.off > 0 else " (equal)"
     if found.share:
         value = share(round(1e6 * found.value), 10**6)
+    elif power and found.stderr is not None and found.stderr > 0.1 * found.value:
+        value = f"{_power(float(np.log10(found.value)))} (× or ÷ {np.exp(found.stderr / found.value):.2g})"
     elif found.stderr is not None and found.stderr > 0:
         value = _with_error(found.value, found.stderr)
     else:
-        value = plain(found.value, 6)
+        value = plain(found.value, 6).replace("nan", "none")
     units = f" ({found.units})" if found.units not in ("", "1") else ""
     return Number(found.label + units, value, found.note, "named", theory)
 
@@ -97,9 +104,13 @@ def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     settles, grows = int(np.sum(values + margin < 0)), int(np.sum(values - margin > 0))
     near, burst = int(np.sum(~np.isnan(values))) - settles - grows, int(np.sum(status.values == flags["DIVERGED"]))
     numbers = [
-        Number(SETTLES, share(settles, total), "the state settles, by more than twice the standard error of λ₁"),
+        Number(
+            SETTLES,
+            share(settles, total),
+            "at rest or in a cycle, if nothing drives it; by more than twice the standard error of λ₁",
+        ),
         Number(CHAOTIC, share(grows, total), "chaos or slow growth, by more than twice the standard error of λ₁"),
-        Number("On the border: λ₁ = 0", share(near, total), "within twice the standard error of λ₁"),
+        Number(BORDER, share(near, total), "within twice the standard error of λ₁"),
     ]
     if burst:
         numbers.append(Number("Blows up", share(burst, total), "the state leaves every bound"))
@@ -219,6 +230,6 @@ def small(value: float) -> str:
 def _power(exponent: float, decimals: int = 2) -> str:
     """Return `10**exponent` as "3.24 · 10¹²"."""
     if -3 <= exponent < 5:
-        return f"{10**exponent:.3g}"
+        return f"{float(f'{10**exponent:.3g}'):g}"
     whole = int(np.floor(exponent))
     return f"{10 ** (exponent - whole):.{decimals}f} · 10{superscript(whole)}"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rnndyn.report.care import cautions
 from rnndyn.report.figures import THUMBNAIL, Drawn
 from rnndyn.report.maps import share
-from rnndyn.report.numbers import CHAOTIC, SETTLES, Number, count, key_numbers, missing_points, status_rows
+from rnndyn.report.numbers import BORDER, CHAOTIC, SETTLES, Number, count, key_numbers, missing_points, status_rows
 from rnndyn.report.template import source, template
 from rnndyn.report.words import plain
+from rnndyn.sweep.number import fill
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -123,7 +124,12 @@ def _data(kind: str, content: bytes) -> str:
 
 
 def _answer(numbers: list[Number], study: "Study") -> list[str]:
-    """Say in at most four sentences what was found: first what the study itself asks for."""
+    """Say what was found: the study's own answer, or at most four sentences, first of what the study asks for."""
+    if study.answer:
+        named = zip(study.number, numbers, strict=False)  # the numbers that the study names come first
+        values = {name: number.value for entry, number in named for name in (entry.id, entry.label) if name}
+        lines = fill(study.answer, values).splitlines()
+        return [line.strip().replace(" %", "\u00a0%") for line in lines if line.strip()]
     sentences = [_sentence(number) for number in numbers if number.kind == "named"][:3]
     by_what = {number.what: number.value for number in numbers}
     kinds = [f"{n.what[0].lower()}{n.what[1:]} ({n.value})" for n in numbers if n.kind == "regime"]
@@ -131,14 +137,17 @@ def _answer(numbers: list[Number], study: "Study") -> list[str]:
         most = f"{', '.join(kinds[:-1])} or {kinds[-1]}" if kinds[:-1] else kinds[0]
         sentences.append(f"Where they end up: {most}.")
     if SETTLES in by_what:
-        chaos = "none is chaotic" if by_what[CHAOTIC] == "0 %" else f"{by_what[CHAOTIC]} do not (λ₁ > 0)"
-        sentences.append(f"Of {count(study.points)} networks {by_what[SETTLES]} settle (λ₁ < 0) and {chaos}.")
+        part = "in none they part" if by_what[CHAOTIC] == "0 %" else f"in {by_what[CHAOTIC]} they part (λ₁ > 0)"
+        rest = "" if by_what[BORDER] == "0 %" else f", and {by_what[BORDER]} are too close to call"
+        sentences.append(
+            f"In {by_what[SETTLES]} of {count(study.points)} networks nearby states meet (λ₁ < 0), {part}{rest}."
+        )
     gone, burst = (next((n for n in numbers if n.kind == kind), None) for kind in ("vanished", "exploded"))
     if gone is not None and burst is not None:
         after = gone.what.removeprefix("Gradient vanished ")
         sentences.append(
-            f"{after[0].upper()}{after[1:]} the gradient has vanished in {gone.value} of the networks and exploded in "
-            f"{burst.value}."
+            f"{after[0].upper()}{after[1:]} the gradient has vanished (below 10⁻⁶) in {gone.value} of the networks "
+            f"and exploded (beyond 10⁶) in {burst.value}."
         )
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences[:4]]
 

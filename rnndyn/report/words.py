@@ -95,13 +95,16 @@ def title(data: "xr.DataArray") -> str:
 
 
 READING = {
-    ("map", "exponents"): "Below zero (pale, blue) nearby states meet and the network settles; above zero (dark, red) "
-    "they part and it does not; grey is the border between.",
+    (
+        "map",
+        "exponents",
+    ): "Below zero (pale, blue) nearby states meet: rest, a cycle, or following the input; above zero "
+    "(dark, red) they part; grey is the border between.",
     ("map", "log_norms"): "Below zero (pale, blue) the gradient has shrunk on its way back, above zero (dark, red) it "
     "has grown; grey is as large as it was at the loss.",
     ("map", "attractors"): "How many attractors random starts reach, and the shortest period among them.",
     ("map", "period"): "The shortest period among the attractors that random starts reach; period 1 is a fixed point.",
-    ("curve", "exponents"): "Below zero nearby states meet and the network settles; above zero they part.",
+    ("curve", "exponents"): "Below zero nearby states meet; above zero they part.",
     ("curve", "log_norms"): "Below zero the gradient has shrunk on its way back, above zero it has grown.",
     ("profile", "log_norms"): "The size of the gradient that reaches a state so many steps before the loss. A straight "
     "line is exponential fading (falling) or growth (rising); its slope meets the largest Lyapunov exponent.",

@@ -45,6 +45,7 @@ EXAMPLES = {
     "study": """
 title = "Two tanh units"
 question = "When do they settle?"
+answer = "Up to a weight of about one."
 claim = 3
 """,
     "cell": """
@@ -258,6 +259,13 @@ reduce = "mean"
 [[number]]
 label = "Units that grow"
 variable = "exponents"
+above = 0.0
+
+[[number]]
+label = "First weight that makes it grow"
+id = "border"
+variable = "exponents"
+first = "w"
 above = 0.0
 
 [[number]]

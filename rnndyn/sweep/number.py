@@ -1,7 +1,8 @@
 """`[[number]]`: a number of the result that the page tells, with its error and beside its theory."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     from rnndyn.sweep.study import Study
 
-__all__ = ["Found", "Number", "check_number", "find_numbers"]
+__all__ = ["Found", "Number", "check_answer", "check_number", "fill", "find_numbers"]
 
 SHARES = ("above", "below", "agrees_with")
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 ERRORS = 2.0  # standard errors within which two numbers agree
 
 
@@ -28,6 +30,9 @@ class Number(Part):
     """`[[number]]`: one number of a variable: at a point, reduced over the grid, or compared with another variable."""
 
     label: str = Field(description="what it is, in the reader's words")
+    id: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")] | None = Field(
+        default=None, description="a short name for `answer`; its label"
+    )
     variable: str = Field(description="the variable it is of")
     at: dict[str, int | FiniteFloat] = Field(
         default={}, description="values of axes, `lag` or `step` (the nearest of the grid); none"
@@ -42,7 +47,14 @@ class Number(Part):
         description="makes the number the share of points that lie above this, by 2 standard errors if there are any; "
         "no share",
     )
-    below: int | FiniteFloat | None = Field(default=None, description="the same, below this; no share")
+    below: int | FiniteFloat | None = Field(
+        default=None, description="the same, below this; with `above`, between the two; no share"
+    )
+    first: str | None = Field(
+        default=None,
+        description="an axis: makes the number, instead of a share, its first value that lies above (below) the bound; "
+        "over other axes it is reduced among those where there is one; a share",
+    )
     agrees_with: str | None = Field(
         default=None,
         description="another variable: makes the number the share of points where both agree to 2 standard errors; "
@@ -90,8 +102,10 @@ def check_number(
             raise InputError(f"{where}: index = {number.index}: known: {known}")
     free = [name for name in own if name not in number.at and len(coords[name]) > 1]
     shares = [key for key in SHARES if getattr(number, key) is not None]
-    if shares:
-        if len(shares) > 1 or number.reduce is not None or number.show != "value":
+    if number.first is not None:
+        _check_first(where, number, own, free)
+    elif shares:
+        if shares not in ([shares[0]], ["above", "below"]) or number.reduce is not None or number.show != "value":
             raise InputError(f"{where}: {shares[0]} gives a share of points; remove {_others(number, shares)}")
     elif free and number.reduce is None:
         raise InputError(f"{where}: {', '.join(free)}: give a value in at, or reduce = 'mean' over them")
@@ -105,6 +119,36 @@ def check_number(
             raise InputError(
                 f"{where}: theory {number.theory!r} does not apply here: it is for {line.domain} at a point"
             )
+
+
+def _check_first(where: str, number: Number, own: Sequence[str], free: Sequence[str]) -> None:
+    if number.first not in own:
+        raise InputError(f"{where}: first = {number.first!r}: no axis of it; {suggestion(str(number.first), own)}")
+    if number.first in number.at:
+        raise InputError(f"{where}: first = {number.first!r}: at has a value of this axis; do one of them")
+    if (number.above is None) == (number.below is None) or number.agrees_with is not None or number.show != "value":
+        raise InputError(
+            f"{where}: first needs above or below, one of them, and goes with neither agrees_with nor show"
+        )
+    if isinstance(number.theory, str):
+        raise InputError(f"{where}: theory {number.theory!r} does not apply here: give a number")
+    others = [name for name in free if name != number.first]
+    if others and number.reduce is None:
+        raise InputError(f"{where}: {', '.join(others)}: give a value in at, or reduce = 'median' over them")
+
+
+def check_answer(answer: str, numbers: "Sequence[Number]") -> None:
+    """Raise InputError if the answer of a study holds a placeholder that none of its numbers fills."""
+    known = [name for number in numbers for name in (number.id, number.label) if name]
+    for name in PLACEHOLDER.findall(answer):
+        if name not in known:
+            hint = suggestion(name, known) if known else "this study names none"
+            raise InputError(f"answer: {{{name}}} is no id or label of a [[number]]; {hint}")
+
+
+def fill(answer: str, values: Mapping[str, str]) -> str:
+    """Return the answer of a study with `values` by id or label in place of its placeholders."""
+    return PLACEHOLDER.sub(lambda found: values[found[1]], answer)
 
 
 def _others(number: Number, shares: list[str]) -> str:
@@ -125,6 +169,8 @@ def find_numbers(dataset: "xr.Dataset", study: "Study") -> list[Found]:
 def _find(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
     if number.agrees_with is not None:
         return _agreement(dataset, number)
+    if number.first is not None:
+        return _first(dataset, number)
     if number.above is not None or number.below is not None:
         return _beyond(dataset, number)
     return _number(dataset, study, number)
@@ -176,17 +222,41 @@ def _is_mean(number: Number, known: Any) -> bool:
     return number.reduce == "mean" and int(known.sum()) > 1
 
 
-def _beyond(dataset: "xr.Dataset", number: Number) -> Found:
-    """Return the share of points above or below a bound, by two standard errors where there are any."""
+def _there(dataset: "xr.Dataset", number: Number) -> "tuple[xr.DataArray, Any, Any]":
+    """Return (part, whether beyond the bounds by two standard errors where there are any, whether known)."""
     part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
     assert part is not None
     margin = 0.0 if error is None else ERRORS * error.values.astype(float)
     values = part.values.astype(float)
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        there = values - margin > number.above if number.above is not None else values + margin < (number.below or 0.0)
-    share = float(np.sum(there & known) / max(int(known.sum()), 1))
-    note = f"{number.note}; {int(np.sum(there & known))} of {int(known.sum())} points".removeprefix("; ")
+        there = known.copy()
+        if number.above is not None:
+            there &= values - margin > number.above
+        if number.below is not None:
+            there &= values + margin < number.below
+    return part, there, known
+
+
+def _first(dataset: "xr.Dataset", number: Number) -> Found:
+    """Return the first value of an axis where a bound is passed, reduced over the other axes; nan if nowhere."""
+    assert number.first is not None
+    part, there, _ = _there(dataset, number)
+    there = np.moveaxis(there, part.dims.index(number.first), -1)
+    crossed = there.any(axis=-1)
+    at = dataset[number.first].values.astype(float)[there.argmax(axis=-1)][crossed]
+    value = float(getattr(np, number.reduce or "mean")(at)) if at.size else math.nan
+    note = f"{number.note}; {int(crossed.sum())} of {crossed.size} pass it at all".removeprefix("; ")
+    theory = None if number.theory is None else float(number.theory)
+    off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
+    return Found(number.label, value, None, "", theory, off, False, note)
+
+
+def _beyond(dataset: "xr.Dataset", number: Number) -> Found:
+    """Return the share of points beyond a bound, or between two."""
+    _, there, known = _there(dataset, number)
+    share = float(np.sum(there) / max(int(known.sum()), 1))
+    note = f"{number.note}; {int(np.sum(there))} of {int(known.sum())} points".removeprefix("; ")
     theory = float(number.theory) if isinstance(number.theory, int | float) else None
     return Found(number.label, share, None, "", theory, None, True, note)
 

@@ -20,7 +20,7 @@ from rnndyn.sweep.cell import CellTable, make_cell
 from rnndyn.sweep.figure import Figure
 from rnndyn.sweep.inputs import INPUTS, FileInputs, Inputs
 from rnndyn.sweep.measures import Measure
-from rnndyn.sweep.number import Number
+from rnndyn.sweep.number import Number, check_answer
 from rnndyn.sweep.part import Listed, Natural, Part, Whole
 from rnndyn.sweep.sentences import sentences
 from rnndyn.sweep.start import RANDOM, ZERO
@@ -63,6 +63,11 @@ class Study(Part):
 
     title: str = Field(default="", description="what the page is called; the file's name")
     question: str = Field(default="", description="what is asked, in a sentence or two; nothing")
+    answer: str = Field(
+        default="",
+        description="what was found, first on the page, a line for each sentence; `{id}` or `{label}` holds the "
+        "value of that `[[number]]`; made from the numbers",
+    )
     claim: Annotated[int, Field(ge=1, le=9)] | None = Field(
         default=None, description="the number of the claim it is about; none"
     )
@@ -197,6 +202,7 @@ def read_study(path: str | os.PathLike[str], overrides: Mapping[str, Any] | None
     study._file = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
     try:
         check_study(study)
+        check_answer(study.answer, study.number)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return study
