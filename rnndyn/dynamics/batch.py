@@ -1,5 +1,7 @@
 """Arguments as the user gives them, made into rows, one a grid point: names, shapes, broadcasting, bad values."""
 
+import re
+
 import numpy as np
 
 from ..errors import InputError, did_you_mean
@@ -21,7 +23,7 @@ def as_array(name, value, dtype=np.float64):
 
 def choice(name, value, options):
     if value not in options:
-        raise InputError(f"`{name}` must be one of {', '.join(options)}, not {value!r}; {did_you_mean(value, options)}")
+        raise InputError(f"`{name}` must be one of {', '.join(options)}, not {value!r}.{did_you_mean(value, options)}")
     return value
 
 
@@ -40,9 +42,10 @@ def named(cell, weights):
     for key, value in weights.items():
         name = key[:-3] if str(key).endswith("_l0") else key
         if name not in cell.shapes:
-            raise InputError(
-                f"{cell!r} has no weight {key!r}; it has {', '.join(cell.shapes)}; {did_you_mean(name, cell.shapes)}"
-            )
+            more = did_you_mean(name, cell.shapes)
+            if re.search(r"_l\d+(_reverse)?$", str(key)):
+                more = " A state_dict of several layers or directions needs rd.Stack or rd.Bidirectional."
+            raise InputError(f"{cell!r} has no weight {key!r}; it has {', '.join(cell.shapes)}.{more}")
         if name in arrays:
             raise InputError(f"{cell!r}: weight {name!r} is given twice, as {key!r} too.")
         arrays[name] = tailed(name, as_array(name, value), cell.shapes[name])

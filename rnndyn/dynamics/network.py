@@ -121,7 +121,7 @@ def _split(net, weights):
     found: dict[str, dict] = {d.suffix: {} for d in net.cells}
     for key, value in weights.items():
         if key not in names:
-            raise InputError(f"{net!r} has no weight {key!r}; it has {', '.join(names)}; {did_you_mean(key, names)}")
+            raise InputError(f"{net!r} has no weight {key!r}; it has {', '.join(names)}.{did_you_mean(key, names)}")
         suffix, name, shape = names[key]
         found[suffix][name] = tailed(key, as_array(key, value), shape)
     return found
