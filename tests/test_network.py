@@ -293,3 +293,92 @@ def test_mistakes_are_told():
         rd.Start.conditioned({"0.weight": np.ones((4, 5))}, np.ones(6))
     with pytest.raises(rd.InputError, match="no 'linear'"):
         rd.Start.conditioned({"linear": np.ones((4, 5))}, np.ones(5))
+
+
+# --- far beyond the range of floating-point numbers, and single points ------------------------------------------------
+
+
+def linear_pair(w):
+    """Two linear layers h <- w h + input."""
+    net = rd.Stack([rd.Linear(1, 1), rd.Linear(1, 1)])
+    value = np.asarray(w, float)[..., None, None]
+    one = np.ones_like(value)
+    return net, {"weight_hh_l0": value, "weight_ih_l0": one, "weight_hh_l1": value, "weight_ih_l1": one}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("w", [0.01, 100.0])
+def test_log_norms_of_a_stack_beyond_float64(w):
+    """dL/dh_0 = (T + 1) w^T of the lower layer and w^T of the upper one, T = 400."""
+    net, weights = linear_pair(w)
+    found = rd.gradients(net, weights, inputs=np.zeros((400, 1)), cotangent_last=np.ones(2), **PLAIN)
+    assert found.log_norms[0] == pytest.approx(400 * np.log(w) + 0.5 * np.log(401**2 + 1), abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_one_diverging_point_of_a_stack():
+    """The lower layer overflows: DIVERGED, alone or beside others, `steps` as of the layer by itself."""
+    given = {"inputs": np.ones((400, 1)), **PLAIN}
+    alone = rd.lyapunov(rd.Linear(1, 1), {"weight_hh": [[100.0]], "weight_ih": [[1.0]]}, **given)
+    for w in ([100.0], [100.0, 0.01]):
+        net, weights = linear_pair(w)
+        found, states = rd.lyapunov(net, weights, **given), rd.trajectory(net, weights, **given)
+        slopes = rd.gradients(net, weights, cotangent_last=np.ones(2), **given)
+        expected = [rd.Status.DIVERGED, rd.Status.OK][: len(w)]
+        assert found.status.tolist() == slopes.status.tolist() == expected
+        assert found.steps.tolist() == [alone.steps, 400][: len(w)]
+        assert found.exponents[0] == pytest.approx([np.log(100.0)] * 2, abs=1e-12)
+        assert states[0, 2].tolist() == [101.0, 201.0]
+
+
+def test_one_invalid_point_of_a_stack():
+    """NaN in the upper layer's weights: all of that point is NaN, the lower layer too; in `reach` as well."""
+    net, weights = linear_pair([0.5, np.nan])
+    weights["weight_hh_l0"] = np.array([[0.5]])
+    given = {"inputs": np.ones((5, 1)), **PLAIN}
+    found, states = rd.lyapunov(net, weights, **given), rd.trajectory(net, weights, **given)
+    assert found.status.tolist() == [rd.Status.OK, rd.Status.INVALID]
+    for values in (found.exponents, states, rd.reach(net, weights, **given)):
+        assert np.isfinite(values[0]).all()
+        assert np.isnan(values[1]).all()
+    with pytest.raises(rd.InputError, match="every point is invalid"):
+        rd.trajectory(net, {name: value * np.nan for name, value in weights.items()}, **given)
+
+
+def test_starts_of_outputs_and_reach():
+    """A `Start` is taken as the array that it stands for."""
+    for cell in (rd.Elman(2, 1), rd.Bidirectional(rd.Elman(2, 1))):
+        weights = {name: np.full(shape, 0.3) for name, shape in cell.shapes.items()}
+        vector = np.ones(cell.state_size)
+        for quantity in (rd.outputs, rd.reach):
+            found = [
+                quantity(cell, weights, inputs=np.ones((3, 1)), state=v, **PLAIN)
+                for v in (rd.Start.shared(vector), vector)
+            ]
+            assert_same_result(*found)
+
+
+def test_sequences_of_one_step():
+    """T = 1, and float32 throughout."""
+    net, weights = linear_pair(0.5)
+    found = rd.gradients(net, weights, inputs=np.ones((1, 1)), cotangent_last=[0.0, 1.0], dtype="float32", **PLAIN)
+    assert found.state.tolist() == [0.5, 0.5]
+    assert found.inputs.tolist() == [[1.0]]
+    assert found.inputs.dtype == found.log_norms.dtype == np.float32
+
+
+def test_progress_of_a_network():
+    """One meter over all runs: it rises to the end once."""
+    net, weights = linear_pair(0.5)
+    told = []
+    rd.lyapunov(net, weights, inputs=np.ones((9, 1)), progress=lambda done, total: told.append(done / total), **PLAIN)
+    assert told == sorted(told)
+    assert told.count(1.0) == 1
+    assert told[0] < 0.5
+
+
+@pytest.mark.parametrize("lengths", [[9, 3], [np.nan, 3], [2.5, 3]])
+def test_wrong_lengths_of_a_network(lengths):
+    """Refused as a single cell's are."""
+    with pytest.raises(rd.InputError, match="`lengths` must be whole numbers from 1 to 5"):
+        rd.trajectory(rd.Bidirectional(rd.Elman(2, 1)), {}, inputs=np.ones((2, 5, 1)), lengths=lengths, **PLAIN)

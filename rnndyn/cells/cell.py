@@ -67,10 +67,24 @@ class Cell:
         for what, number, least in (("units", self.units, 1), ("inputs", self.inputs, 0)):
             if not isinstance(number, int) or isinstance(number, bool) or number < least:
                 raise ValueError(f"{self.name}: `{what}` must be a whole number from {least} up, not {number!r}")
+        if isinstance(self.stages, Stage):
+            raise ValueError(f"{self.name}: `stages` is a list of rd.Stage(...), even of one")
         if not self.stages or not self.fields:
             raise ValueError(f"{self.name}: a cell has at least one field and one stage")
         object.__setattr__(self, "parameters", {n: self._parameter(n, v) for n, v in self.parameters.items()})
         object.__setattr__(self, "stages", tuple(self._completed()))
+        self._check_names()
+
+    def _check_names(self):
+        """Refuse names that would be silently without effect, or stand for two things."""
+        known = {"per_unit": tuple(self.parameters), "second": self.gates}
+        for what, names in known.items():
+            for name in getattr(self, what):
+                if name not in names:
+                    raise ValueError(f"{self.name}: `{what}` names {name!r}, which is none of {', '.join(names)}")
+        for name in self.parameters:
+            if name in ("weight_hh", "weight_hh2", "weight_ih", "bias_hh", "bias_ih"):
+                raise ValueError(f"{self.name}: a parameter cannot have a weight's name, {name!r}")
 
     def _parameter(self, name, value):
         """A number, or a tuple of N numbers."""
@@ -90,6 +104,8 @@ class Cell:
         entering = self.fields
         for k, stage in enumerate(self.stages):
             where = f"{self.name}, stage {k + 1}"
+            if isinstance(stage.gates, str):
+                raise ValueError(f"{where}: `gates` is a tuple of names such as ({stage.gates!r},), not a text")
             gates, drives = tuple(stage.gates), stage.drives
             drives = tuple(g for g in gates if not g.endswith(TRANSPOSED)) if drives is None else tuple(drives)
             leaves = tuple(stage.leaves) or self.fields

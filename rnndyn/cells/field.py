@@ -28,7 +28,7 @@ class Part:
     drives: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Field:
     """A vector field of N units.
 
@@ -58,6 +58,10 @@ class Field:
     source: str = ""
 
     def __post_init__(self):
+        if isinstance(self.parts, Part):
+            raise ValueError(f"{self.name}: `parts` is a list of rd.Part(...), even of one")
+        if not isinstance(self.units, int) or self.units < 1:
+            raise ValueError(f"{self.name}: `units` must be a whole number from 1 up, not {self.units!r}")
         object.__setattr__(self, "parts", tuple(map(self._completed, self.parts)))
         moved = tuple(name for part in self.parts for name in part.fields)
         if moved != tuple(self.fields):
@@ -75,6 +79,9 @@ class Field:
         if drives is None:
             drives = (gate for gate in part.gates if not gate.endswith(TRANSPOSED))
         return replace(part, fields=tuple(part.fields) or self.fields, sends=tuple(sends), drives=tuple(drives))
+
+    def __repr__(self) -> str:
+        return f"Field({self.name!r}, units={self.units}, inputs={self.inputs})"
 
     def __reduce__(self):
         return self.origin or (Field, tuple(getattr(self, item.name) for item in items(self)))

@@ -114,6 +114,8 @@ class Stack(Network):
     """
 
     def __init__(self, layers: Sequence[Cell | Bidirectional]):
+        if isinstance(layers, (Cell, Network)):
+            raise ValueError(f"Stack takes a list of layers, not {layers!r} alone: rd.Stack([cell, ...])")
         self.layers = tuple(layers)
         for layer in self.layers:
             if not isinstance(layer, (Cell, Bidirectional)):

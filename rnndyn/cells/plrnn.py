@@ -15,7 +15,8 @@ def update(x, a, s, p):
 class PLRNN(Cell):
     """z_t = A z_{t-1} + W max(z_{t-1}, 0) + b_hh + W_ih u + b_ih, A = diag(a).
 
-    State z; gate z; parameter a, N numbers. The paper keeps the diagonal of W = weight_hh zero, as `a` stands for it.
+    State z; gate z; parameter a, N numbers. The paper keeps the diagonal of W = weight_hh zero, as `a` stands for it,
+    and has thresholds, max(z - theta, 0), which are left out here (theta = 0).
     Source: Durstewitz, A state space approach for piecewise-linear recurrent neural networks, PLoS Comput. Biol. 13
     (2017) e1005542, equation 1.
     """

@@ -178,6 +178,8 @@ class _Step(Stepped):
     chain: Callable[[Field], tuple[Stage, ...]]
 
     def __init__(self, field, dt=0.1):
+        if not isinstance(field, Field):
+            raise ValueError(f"{type(self).__name__} steps an rd.Field(...), not {field!r}")
         family = type(self).__name__ == field.name
         name = field.name if family else f"{type(self).__name__}({field.name})"
         super().__init__(field, type(self).chain(field), dt, name)

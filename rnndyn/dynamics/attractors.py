@@ -50,7 +50,7 @@ def attractors(
     Source: Kuznetsov, Elements of Applied Bifurcation Theory (2004), ch. 4 (multipliers) and 10 (computing cycles).
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
-    device, dtype, threads = check(cell, device, "float64", threads)
+    device, dtype, threads = check(cell, device, "float64", threads, networks=False)
     starts, steps = whole("starts", starts, 1), whole("steps", steps, 1)
     period, seed = whole("max_period", max_period, 1), whole("seed", seed, 0)
     first = whole("first_index", first_index, 0)

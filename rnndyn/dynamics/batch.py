@@ -1,5 +1,7 @@
 """Arguments as the user gives them, made into rows, one a grid point: names, shapes, broadcasting, bad values."""
 
+import re
+
 import numpy as np
 
 from ..errors import InputError, did_you_mean
@@ -21,7 +23,7 @@ def as_array(name, value, dtype=np.float64):
 
 def choice(name, value, options):
     if value not in options:
-        raise InputError(f"`{name}` must be one of {', '.join(options)}, not {value!r}; {did_you_mean(value, options)}")
+        raise InputError(f"`{name}` must be one of {', '.join(options)}, not {value!r}.{did_you_mean(value, options)}")
     return value
 
 
@@ -40,9 +42,10 @@ def named(cell, weights):
     for key, value in weights.items():
         name = key[:-3] if str(key).endswith("_l0") else key
         if name not in cell.shapes:
-            raise InputError(
-                f"{cell!r} has no weight {key!r}; it has {', '.join(cell.shapes)}; {did_you_mean(name, cell.shapes)}"
-            )
+            more = did_you_mean(name, cell.shapes)
+            if re.search(r"_l\d+(_reverse)?$", str(key)):
+                more = " A state_dict of several layers or directions needs rd.Stack or rd.Bidirectional."
+            raise InputError(f"{cell!r} has no weight {key!r}; it has {', '.join(cell.shapes)}.{more}")
         if name in arrays:
             raise InputError(f"{cell!r}: weight {name!r} is given twice, as {key!r} too.")
         arrays[name] = tailed(name, as_array(name, value), cell.shapes[name])
@@ -94,10 +97,53 @@ class Batch:
         return bad.reshape(-1)
 
 
-class Problem:
-    """A cell with weights, inputs, start and lengths, checked and broadcast; points are rows."""
+def clocked(cell, steps, inputs, transient=0):
+    """(steps, transient + steps, inputs as an array or None), from `steps` and the length of the inputs."""
+    if steps is not None:
+        steps = whole("steps", steps, 1)
+    if inputs is None:
+        if steps is None:
+            raise InputError("neither `steps` nor `inputs` is given: how many steps?")
+        return steps, transient + steps, None
+    if not cell.inputs:
+        raise InputError(f"{cell!r} takes no inputs; make it with `inputs=` to give it some.")
+    array = as_array("inputs", inputs)
+    if array.ndim < 2 or array.shape[-1] != cell.inputs or array.shape[-2] < 1:
+        raise InputError(f"`inputs` must have the shape (..., steps, {cell.inputs}), not {array.shape}.")
+    length = array.shape[-2]
+    if steps is None:
+        if length <= transient:
+            raise InputError(f"`inputs` has {length} steps, the transient alone {transient}.")
+        return length - transient, length, array
+    if length not in (1, transient + steps):
+        raise InputError(
+            f"`inputs` has {length} steps, but transient + steps = {transient + steps}; give as many, or one"
+            " step for a constant input."
+        )
+    return steps, transient + steps, array
 
-    def __init__(self, cell, weights, *, steps, inputs, lengths, state, transient=0, extra=None):
+
+def checked_lengths(lengths, total, transient=0):
+    """Lengths of the sequences as an array; each counts at least one step after the transient."""
+    array = as_array("lengths", lengths)
+    fits = (array == np.floor(array)) & (array >= transient + 1) & (array <= total)
+    if not fits.all():
+        raise InputError(
+            f"`lengths` must be whole numbers from {transient + 1} to {total}, not {array[~fits].flat[0]:g}."
+        )
+    return array
+
+
+ALL_INVALID = "every point is invalid: its weights, inputs or start hold NaN or infinity; nothing can be computed."
+
+
+class Problem:
+    """A cell with weights, inputs, start and lengths, checked and broadcast; points are rows.
+
+    invalid: which points are (count,), where that is known already: inputs that a lower layer blew up are not.
+    """
+
+    def __init__(self, cell, weights, *, steps, inputs, lengths, state, transient=0, extra=None, invalid=None):
         self.cell = cell
         self.given = named(cell, weights)
         values = dict(self.given)
@@ -105,56 +151,19 @@ class Problem:
             values.setdefault(name, tailed(name, as_array(name, default), cell.shapes[name]))
         self.weights = list(values)
         arrays = {name: (array, len(cell.shapes[name])) for name, array in values.items()}
-        self.steps, self.total = self._inputs(arrays, steps, inputs, transient)
+        self.steps, self.total, inputs = clocked(cell, steps, inputs, transient)
+        if inputs is not None:
+            arrays["inputs"] = (inputs, 2)
         if state is not None:
             arrays["state"] = (tailed("state", as_array("state", state), (cell.state_size,)), 1)
-        self._lengths(arrays, lengths, transient)
+        if lengths is not None:
+            arrays["lengths"] = (checked_lengths(lengths, self.total, transient), 0)
         arrays |= extra(self.total) if extra else {}
         self.batch = Batch(arrays)
         self.count = self.batch.count
-        self.invalid = self._invalid(arrays)
-        if self.invalid.all():
-            raise InputError(
-                "every point is invalid: its weights, inputs or start hold NaN or infinity; nothing can be computed."
-            )
-
-    def _inputs(self, arrays, steps, inputs, transient):
-        """(steps, transient + steps), from `steps` and the length of the inputs."""
-        cell = self.cell
-        if steps is not None:
-            steps = whole("steps", steps, 1)
-        if inputs is None:
-            if steps is None:
-                raise InputError("neither `steps` nor `inputs` is given: how many steps?")
-            return steps, transient + steps
-        if not cell.inputs:
-            raise InputError(f"{cell!r} takes no inputs; make it with `inputs=` to give it some.")
-        array = as_array("inputs", inputs)
-        if array.ndim < 2 or array.shape[-1] != cell.inputs or array.shape[-2] < 1:
-            raise InputError(f"`inputs` must have the shape (..., steps, {cell.inputs}), not {array.shape}.")
-        arrays["inputs"] = (array, 2)
-        length = array.shape[-2]
-        if steps is None:
-            if length <= transient:
-                raise InputError(f"`inputs` has {length} steps, the transient alone {transient}.")
-            return length - transient, length
-        if length not in (1, transient + steps):
-            raise InputError(
-                f"`inputs` has {length} steps, but transient + steps = {transient + steps}; give as many, or one"
-                " step for a constant input."
-            )
-        return steps, transient + steps
-
-    def _lengths(self, arrays, lengths, transient):
-        if lengths is None:
-            return
-        array = as_array("lengths", lengths)
-        wrong = (array != np.floor(array)) | (array < transient + 1) | (array > self.total)
-        if wrong.any():
-            raise InputError(
-                f"`lengths` must be whole numbers from {transient + 1} to {self.total}, not {array[wrong].flat[0]:g}."
-            )
-        arrays["lengths"] = (array, 0)
+        self.invalid = self._invalid(arrays) if invalid is None else invalid
+        if invalid is None and self.invalid.all():
+            raise InputError(ALL_INVALID)
 
     def _invalid(self, arrays):
         bad = self.batch.bad([name for name in arrays if name not in ("inputs", "lengths")])

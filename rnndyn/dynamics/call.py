@@ -1,17 +1,31 @@
 """What every quantity shares: checking `device`, `dtype`, `threads`, and running a function over the points' chunks."""
 
-from ..cells import Cell
+from ..cells import Cell, Field
+from ..cells.network import Network
 from ..errors import InputError
 from .batch import DEVICES, DTYPES, choice, whole
 from .progress import PATIENCE, progress_display
 
 
-def check(cell, device, dtype, threads):
+def check_cell(cell, networks=True):
+    """Refuse what is neither a cell nor, with `networks`, a network of cells."""
+    if isinstance(cell, Cell) or (networks and isinstance(cell, Network)):
+        return
+    if isinstance(cell, Network):
+        raise InputError(f"this quantity is one of single cells; {cell!r} is a network.")
+    what = f"{cell!r}"
+    if isinstance(cell, Field):
+        what += "; rd.Euler(field) makes a cell of a field"
+    elif isinstance(cell, type) and issubclass(cell, (Cell, Network)):
+        what = f"the class {cell.__name__}; it is made with its sizes, as rd.{cell.__name__}(...)"
+    raise InputError(f"the first argument must be a cell such as rd.Elman(8), not {what}.")
+
+
+def check(cell, device, dtype, threads, networks=True):
     """(device, dtype, threads) that will be used."""
     from .. import kernels
 
-    if not isinstance(cell, Cell):
-        raise InputError(f"the first argument must be a cell such as rd.Elman(8), not {cell!r}.")
+    check_cell(cell, networks)
     dtype = getattr(dtype, "__name__", str(dtype))  # np.float32 and "float32" alike
     choice("dtype", dtype, DTYPES)
     choice("device", device, DEVICES)

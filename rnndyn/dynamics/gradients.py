@@ -9,6 +9,7 @@ from ..errors import InputError
 from .batch import Problem, as_array, tailed
 from .call import check, over_points
 from .lyapunov import standard_error
+from .scaled import Scaled
 from .start import begun
 from .status import Status
 
@@ -55,15 +56,15 @@ def gradients(
             progress=progress,
         )  # fmt: skip
         return found._replace(weights=found.weights | start.pull(found.state))
+    device, dtype, threads = check(cell, device, dtype, threads)
+    given = {"steps": steps, "inputs": inputs, "lengths": lengths, "state": state}
     if isinstance(cell, Network):
         from .network import network_gradients
 
-        return network_gradients(
-            cell, weights, cotangent=cotangent, cotangent_last=cotangent_last, cotangent_outputs=cotangent_outputs,
-            steps=steps, inputs=inputs, lengths=lengths, state=state,
-            device=device, dtype=dtype, threads=threads, progress=progress,
-        )  # fmt: skip
-    device, dtype, threads = check(cell, device, dtype, threads)
+        loss = {"cotangent": (cotangent, 2), "cotangent_last": (cotangent_last, 1),
+                "cotangent_outputs": (cotangent_outputs, 2)}  # fmt: skip
+        loss = {name: (as_array(name, array), own) for name, (array, own) in loss.items() if array is not None}
+        return network_gradients(cell, weights, given, loss, device, dtype, threads, progress)
 
     def direct(total):
         if cotangent_last is not None:
@@ -76,11 +77,11 @@ def gradients(
         array = as_array("cotangent", cotangent)
         return {"direct": (tailed("cotangent", array, (total + 1, cell.state_size)), 2)}
 
-    problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state, extra=direct)
-    return _gradients(problem, device, dtype, threads, progress)
+    return gradients_of(Problem(cell, weights, **given, extra=direct), device, dtype, threads, progress)[0]
 
 
-def _gradients(problem, device, dtype, threads, progress):
+def gradients_of(problem, device, dtype, threads, progress):
+    """(Gradients, their inputs as `Scaled`); `problem` holds `direct`, and may hold its `powers` of two."""
     from ..kernels import target
 
     cell, count, total = problem.cell, problem.count, problem.total
@@ -89,9 +90,10 @@ def _gradients(problem, device, dtype, threads, progress):
     shape = problem.batch.shape
     given = {name: np.empty((count, *cell.shapes[name]), dtype) for name in problem.given}
     rows = problem.batch.arrays["inputs"][0].shape[-2] if "inputs" in problem.batch.arrays else 0
-    into = np.zeros((count, rows, cell.inputs), dtype)
+    into, powers = np.zeros((count, rows, cell.inputs), dtype), np.zeros((count, rows, 1))
     start, norms = np.empty((count, size), dtype), np.empty((count, total + 1), dtype)
     status = np.empty(count, np.int8)
+    scaled = "powers" in problem.batch.arrays
     wanted = bool(rows) or not {"weight_ih", "bias_ih"}.isdisjoint(given)
 
     def chunk(low, high, meter):
@@ -106,6 +108,7 @@ def _gradients(problem, device, dtype, threads, progress):
             lengths,
             total,
             direct,
+            problem.batch.rows("powers", low, high) if scaled else np.zeros((*direct.shape[:2], 1)),
             wanted,
             meter,
         )
@@ -116,7 +119,7 @@ def _gradients(problem, device, dtype, threads, progress):
                 values = values.sum(axis=1)
             array[low:high] = values.reshape(high - low, *cell.shapes[name])
         if rows:
-            into[low:high] = found.inputs
+            into[low:high], powers[low:high] = found.inputs, found.powers
         start[low:high], norms[low:high] = found.state, found.log_norms
         norms[low:high][np.arange(total + 1) > lengths[:, None]] = np.nan
         finite = np.isfinite(found.theta).all(axis=1) & np.isfinite(found.state).all(axis=1)
@@ -129,13 +132,15 @@ def _gradients(problem, device, dtype, threads, progress):
         array[problem.invalid] = np.nan
     status[problem.invalid] = Status.INVALID
     weights = {name: array.reshape((*shape, *cell.shapes[name])) for name, array in given.items()}
-    return Gradients(
+    above = Scaled(into.reshape(*shape, rows, cell.inputs), powers.reshape(*shape, rows, 1))
+    found = Gradients(
         weights,
-        into.reshape(*shape, rows, cell.inputs),
+        above.numbers(),
         start.reshape(*shape, size),
         norms.reshape(*shape, total + 1),
         status.reshape(shape),
     )
+    return found, above
 
 
 def slope(log_norms, batches=16):

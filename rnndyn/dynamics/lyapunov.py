@@ -48,29 +48,27 @@ def lyapunov(
     transient = whole("transient", transient, 0)
     first_index, seed = whole("first_index", first_index, 0), whole("seed", seed, 0)
     state, _ = begun(state, getattr(cell, "state_size", 0))
-    if isinstance(cell, Network):
-        from .network import network_lyapunov
-
-        return network_lyapunov(
-            cell, weights, steps=steps, transient=transient, k=k, qr_every=qr_every, inputs=inputs,
-            lengths=lengths, state=state, seed=seed, first_index=first_index,
-            device=device, dtype=dtype, threads=threads, progress=progress,
-        )  # fmt: skip
     device, dtype, threads = check(cell, device, dtype, threads)
     size = cell.state_size
     k = size if k is None else whole("k", k, 1)
     if k > size:
         raise InputError(f"`k` is {k}, but {cell!r} has {size} exponents.")
     every = None if qr_every is None else whole("qr_every", qr_every, 1)
-    problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state, transient=transient)
-    if dtype == "float32" and problem.total >= 2**24:
-        raise InputError("float32 counts steps exactly up to 16 777 215 only: use dtype='float64' or fewer steps.")
-    return _spectra(problem, transient, k, every, seed, first_index, device, dtype, threads, progress)
+    given = {"steps": steps, "inputs": inputs, "lengths": lengths, "state": state, "transient": transient}
+    how = (every, seed, first_index, device, dtype, threads)
+    if isinstance(cell, Network):
+        from .network import network_lyapunov
+
+        return network_lyapunov(cell, weights, given, k, how, progress)
+    return spectra_of(Problem(cell, weights, **given), transient, k, *how, progress)
 
 
-def _spectra(problem, transient, k, every, seed, first_index, device, dtype, threads, progress):
+def spectra_of(problem, transient, k, every, seed, first_index, device, dtype, threads, progress):
+    """The spectra of a problem."""
     from ..kernels import target
 
+    if dtype == "float32" and problem.total >= 2**24:
+        raise InputError("float32 counts steps exactly up to 16 777 215 only: use dtype='float64' or fewer steps.")
     size, count = problem.cell.state_size, problem.count
     run = target.Run(problem.cell, dtype, device, (count * problem.total, k))
     exponents, stderr = np.empty((count, k)), np.empty((count, k))

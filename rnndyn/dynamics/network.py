@@ -7,80 +7,110 @@ the layers' conditional spectra, gradients go down layer by layer as cotangents 
 import numpy as np
 
 from ..errors import InputError, did_you_mean
-from .batch import Batch, as_array, tailed
-from .gradients import Gradients, gradients
-from .lyapunov import Lyapunov, lyapunov
+from .batch import ALL_INVALID, Batch, Problem, as_array, checked_lengths, clocked, tailed
+from .gradients import Gradients, gradients_of
+from .lyapunov import Lyapunov, spectra_of
+from .progress import PATIENCE, progress_display
 from .random import random_start
-from .trajectory import trajectory
+from .scaled import Scaled
+from .trajectory import states_of
+
+BOUND = 1e12  # a state beyond this has diverged
 
 # --- what is given ----------------------------------------------------------------------------------------------------
 
 
 class Given:
-    """Weights, inputs and start of a network, for each of its cells; the start has all batch axes."""
+    """Weights, inputs, start and lengths of a network, checked once for all of its cells.
 
-    def __init__(self, net, weights, *, steps, inputs, lengths, state, extra=None, random=None):
+    Which points are invalid is decided here, by what the user gave; what a lower layer hands up may be anything.
+    """
+
+    def __init__(self, net, weights, *, steps, inputs, lengths, state, transient=0, extra=None, random=None):
         """extra: more arrays (array, own axes) with batch axes. random: (seed, first index) of a start not given."""
-        self.net, self.weights = net, _split(net, weights)
+        self.net, self.weights, self.transient = net, _split(net, weights), transient
+        self.steps, self.total, self.inputs = clocked(net, steps, inputs, transient)
+        self.lengths = None if lengths is None else checked_lengths(lengths, self.total, transient)
         arrays = {
             f"{n}{d.suffix}": (value, len(d.cell.shapes[n]))
             for d in net.cells
             for n, value in self.weights[d.suffix].items()
         }
-        self.inputs = None if inputs is None else as_array("inputs", inputs)
-        self.lengths = None if lengths is None else as_array("lengths", lengths)
-        if self.inputs is not None and self.inputs.ndim >= 2:
-            arrays["inputs"] = (self.inputs, 2)
+        if self.inputs is not None:
+            arrays["inputs"] = (self.within(self.inputs), 2)
         if self.lengths is not None:
             arrays["lengths"] = (self.lengths, 0)
         if state is not None:
             state = tailed("state", as_array("state", state), (net.state_size,))
             arrays["state"] = (state, 1)
-        self.shape = Batch(arrays | (extra or {})).shape
+        batch = Batch(arrays | (extra or {}))
+        self.shape, self.invalid = batch.shape, batch.bad(batch.arrays)
+        if self.invalid.all():
+            raise InputError(ALL_INVALID)
         if state is None:
             state = np.zeros(net.state_size)
             if random is not None:
-                count = int(np.prod(self.shape, dtype=np.int64))
-                state = random_start(random[0], random[1], count, net.state_size).reshape(*self.shape, -1)
+                state = random_start(random[0], random[1], batch.count, net.state_size).reshape(*self.shape, -1)
         self.state = np.broadcast_to(state, (*self.shape, net.state_size))
-        self.steps = steps
 
-    def layers(self, **options):
-        """For each layer [(direction, keywords of its run, its states or None on top), ...], bottom up."""
-        inputs, steps = self.inputs, self.steps
+    def within(self, inputs):
+        """Inputs with zeros beyond each sequence's end, where anything may stand."""
+        if self.lengths is None or inputs.shape[-2] == 1:
+            return inputs
+        return np.where(np.arange(inputs.shape[-2])[:, None] < self.lengths[..., None, None], inputs, 0.0)
+
+    def problem(self, direction, inputs, **more):
+        """What one cell has to do."""
+        return Problem(
+            direction.cell, self.weights[direction.suffix], steps=self.steps, inputs=inputs, lengths=self.lengths,
+            state=self.state[..., direction.state], transient=self.transient, invalid=self.invalid, **more,
+        )  # fmt: skip
+
+    def layers(self, run, stop=False):
+        """For each layer [(direction, its inputs, its states or None on top), ...], bottom up.
+
+        run: from a problem to its states. stop: from where a layer has diverged on, the next one is given NaN.
+        """
+        inputs = self.inputs
         for number, row in enumerate(self.net.directions):
             runs, outputs = [], []
             last = number + 1 == len(self.net.directions)
             for direction in row:
                 own = flipped(inputs, self.lengths) if direction.reverse else inputs
-                given = {
-                    "inputs": own,
-                    "steps": steps,
-                    "lengths": self.lengths,
-                    "state": self.state[..., direction.state],
-                }
-                states = None if last else self.run(direction, given, **options)
-                runs.append((direction, given, states))
+                states = None if last else run(self.problem(direction, own))
+                runs.append((direction, own, states))
                 if not last:
-                    outputs.append(self._output(direction, states))
+                    outputs.append(self.output(direction, states, stop))
             yield runs
             if not last:
-                inputs, steps = joined(outputs, self.net.joins[number]), None
+                inputs = joined(outputs, self.net.joins[number])
+                if stop:
+                    lost = np.logical_or.accumulate(np.isnan(inputs).any(axis=-1), axis=-1)
+                    inputs[lost] = np.nan
 
-    def outputs(self, **options):
-        """y of every step, (..., T, outputs), NaN after a sequence's end."""
-        *_, runs = self.layers(**options)
-        both = [self._output(d, self.run(d, keywords, **options)) for d, keywords, _ in runs]
-        return joined(both, self.net.joins[-1])
-
-    def run(self, direction, keywords, **options):
-        """States of one cell."""
-        return trajectory(direction.cell, self.weights[direction.suffix], **keywords, **options)
-
-    def _output(self, direction, states):
-        """The first field after every step, in the sequence's order."""
+    def output(self, direction, states, stop=False):
+        """The first field after every step, in the sequence's order; NaN, with `stop`, where the state diverged."""
         output = states[..., 1:, : direction.cell.units]
+        if stop:
+            bounded = (np.abs(states[..., 1:, :]) <= BOUND).all(axis=-1, keepdims=True)
+            output = np.where(np.logical_and.accumulate(bounded, axis=-2), output, np.nan)
         return flipped(output, self.lengths) if direction.reverse else output
+
+
+class Runs:
+    """The runs of all cells on one meter."""
+
+    def __init__(self, given, number, display, device, dtype, threads):
+        self.display, self.how = display, (device, dtype, threads)
+        self.size = int(np.prod(given.shape, dtype=np.int64)) * given.total
+        display.total = number * self.size
+
+    def __call__(self, problem):
+        return states_of(problem, *self.how, self.part())
+
+    def part(self):
+        """The progress of one run."""
+        return self.display.part(self.size, "network")
 
 
 def _split(net, weights):
@@ -91,7 +121,7 @@ def _split(net, weights):
     found: dict[str, dict] = {d.suffix: {} for d in net.cells}
     for key, value in weights.items():
         if key not in names:
-            raise InputError(f"{net!r} has no weight {key!r}; it has {', '.join(names)}; {did_you_mean(key, names)}")
+            raise InputError(f"{net!r} has no weight {key!r}; it has {', '.join(names)}.{did_you_mean(key, names)}")
         suffix, name, shape = names[key]
         found[suffix][name] = tailed(key, as_array(key, value), shape)
     return found
@@ -131,114 +161,114 @@ def parted(cotangent, number, row, join):
 # --- quantities -------------------------------------------------------------------------------------------------------
 
 
-def network_trajectory(net, weights, *, steps, inputs, lengths, state, **options):
-    """States of all cells side by side, each direction in its own order."""
-    given = Given(net, weights, steps=steps, inputs=inputs, lengths=lengths, state=state)
-    runs = [run for layer in given.layers(**options) for run in layer]
-    states = [given.run(d, keywords, **options) if known is None else known for d, keywords, known in runs]
-    return np.concatenate(states, axis=-1)
+def network_trajectory(net, weights, given, device, dtype, threads, progress, outputs=False):
+    """States of all cells side by side, each direction in its own order; or `outputs` of the last layer."""
+    given = Given(net, weights, **given)
+    with progress_display(progress, 1, text="trajectory", patience=PATIENCE) as display:
+        run = Runs(given, len(net.cells), display, device, dtype, threads)
+        layers = [
+            [(d, run(given.problem(d, own)) if known is None else known) for d, own, known in layer]
+            for layer in given.layers(run)
+        ]
+    if outputs:
+        return joined([given.output(d, states) for d, states in layers[-1]], net.joins[-1])
+    return np.concatenate([states for layer in layers for _, states in layer], axis=-1)
 
 
-def network_lyapunov(
-    net, weights, *, steps, transient, k, qr_every, inputs, lengths, state, seed, first_index, **options
-):
+def network_lyapunov(net, weights, given, k, how, progress):
     """The union of the cells' conditional spectra, from large to small."""
-    size = net.state_size
-    if k is not None and not 1 <= k <= size:
-        raise InputError(f"`k` is {k}, but {net!r} has {size} exponents.")
-    random = (seed, first_index)
-    given = Given(net, weights, steps=steps, inputs=inputs, lengths=lengths, state=state, random=random)
-    if steps is not None:
-        given.steps = steps + transient
+    every, seed, first_index, device, dtype, threads = how
+    given = Given(net, weights, **given, random=(seed, first_index))
     found = []
-    for layer in given.layers(**options):
-        for direction, keywords, _ in layer:
-            whole = keywords.pop("steps")
-            found.append(
-                lyapunov(
-                    direction.cell,
-                    given.weights[direction.suffix],
-                    **keywords,
-                    steps=None if whole is None else whole - transient,
-                    transient=transient,
-                    k=None if k is None else min(k, direction.cell.state_size),
-                    qr_every=qr_every,
-                    seed=seed,
-                    first_index=first_index,
-                    **options,
-                )
-            )
+    with progress_display(progress, 1, text="exponents", patience=PATIENCE) as display:
+        run = Runs(given, _number(net), display, device, dtype, threads)
+        for layer in given.layers(run, stop=True):
+            for direction, own, _ in layer:
+                most = min(k, direction.cell.state_size)
+                problem = given.problem(direction, own)
+                numbers = (given.transient, most, every, seed, first_index)
+                found.append(spectra_of(problem, *numbers, device, dtype, threads, run.part()))
     exponents, stderr = (np.concatenate([getattr(f, name) for f in found], axis=-1) for name in ("exponents", "stderr"))
     order = np.argsort(np.where(np.isnan(exponents), np.inf, -exponents), axis=-1, kind="stable")[..., :k]
     exponents, stderr = (np.take_along_axis(v, order, axis=-1) for v in (exponents, stderr))
     return Lyapunov(exponents, stderr, _status(found), np.min([f.steps for f in found], axis=0))
 
 
-def network_gradients(
-    net, weights, *, cotangent, cotangent_last, cotangent_outputs, steps, inputs, lengths, state, **options
-):
-    """BPTT from the last layer to the first; each passes the cotangents of its inputs down."""
-    size = net.state_size
-    names = {
-        "cotangent": (cotangent, 2),
-        "cotangent_last": (cotangent_last, 1),
-        "cotangent_outputs": (cotangent_outputs, 2),
-    }
-    extra = {n: (as_array(n, v), own) for n, (v, own) in names.items() if v is not None}
-    given = Given(net, weights, steps=steps, inputs=inputs, lengths=lengths, state=state, extra=extra)
-    layers = list(given.layers(**options))
-    total = steps if given.inputs is None or given.inputs.shape[-2] == 1 else given.inputs.shape[-2]
-    if total is None:
-        raise InputError("neither `steps` nor `inputs` is given: how many steps?")
-    direct = _direct(extra, given, total, size)
-    outputs = np.zeros((1, net.outputs))
-    if cotangent_outputs is not None:
-        outputs = tailed("cotangent_outputs", extra["cotangent_outputs"][0], (total, net.outputs))
+def network_gradients(net, weights, given, loss, device, dtype, threads, progress):
+    """BPTT from the last layer to the first; each passes the cotangents of its inputs down, with their powers of two.
+
+    loss: {"cotangent", "cotangent_last" or "cotangent_outputs": (array, own axes)}.
+    """
+    given = Given(net, weights, **given, extra=loss)
+    direct, outputs = _direct(loss, given, net)
     found = {}
-    for number in reversed(range(len(layers))):
-        below = np.zeros(())
-        for i, (direction, keywords, _) in enumerate(layers[number]):
-            part = parted(outputs, i, net.directions[number], net.joins[number])
-            part = np.broadcast_to(part, (*part.shape[:-2], total, part.shape[-1]))
-            own = np.broadcast_to(
-                direct[..., direction.state], (*given.shape, total + 1, direction.cell.state_size)
-            ).copy()
-            own[..., 1:, : direction.cell.units] += flipped(part, given.lengths) if direction.reverse else part
-            if given.lengths is not None:
-                own[np.arange(total + 1) > np.broadcast_to(given.lengths, given.shape)[..., None]] = 0
-            result = gradients(direction.cell, given.weights[direction.suffix], cotangent=own, **keywords, **options)
-            found[direction.suffix] = result
-            below = below + (flipped(result.inputs, given.lengths) if direction.reverse else result.inputs)
-        outputs = below
+    with progress_display(progress, 1, text="gradients", patience=PATIENCE) as display:
+        run = Runs(given, _number(net), display, device, dtype, threads)
+        layers = list(given.layers(run))
+        for number in reversed(range(len(layers))):
+            below, inputs = [], []
+            for i, (direction, own, _) in enumerate(layers[number]):
+                part = Scaled(parted(outputs.values, i, net.directions[number], net.joins[number]), outputs.powers)
+                if direction.reverse:
+                    part = Scaled(*(flipped(v, given.lengths) for v in part))
+                total = _entering(given, direction, direct, part)
+                extra = {"direct": (total.values, 2), "powers": (total.powers, 2)}
+                problem = given.problem(direction, own, extra=lambda _, extra=extra: extra)
+                result, above = gradients_of(problem, device, dtype, threads, run.part())
+                found[direction.suffix] = result
+                turn = direction.reverse
+                inputs.append(flipped(result.inputs, given.lengths) if turn else result.inputs)
+                below.append(Scaled(*(flipped(v, given.lengths) for v in above)) if turn else above)
+            outputs = (below[0] if len(below) == 1 else below[0].plus(below[1])).near_one()
     ordered = [found[direction.suffix] for direction in net.cells]
     with np.errstate(invalid="ignore"):  # NaN after a sequence's end
         log_norms = 0.5 * np.logaddexp.reduce([2.0 * f.log_norms for f in ordered], axis=0)
     return Gradients(
         {n + d.suffix: value for d, f in zip(net.cells, ordered, strict=True) for n, value in f.weights.items()},
-        outputs,
+        inputs[0] if len(inputs) == 1 else inputs[0] + inputs[1],
         np.concatenate([f.state for f in ordered], axis=-1),
         log_norms,
         _status(ordered),
     )
 
 
-def _direct(extra, given, total, size):
-    """dL/ds_t of the loss itself for all t, (..., T+1, S)."""
-    if "cotangent" in extra:
-        return tailed("cotangent", extra["cotangent"][0], (total + 1, size))
-    direct = np.zeros((*given.shape, total + 1, size))
-    if "cotangent_last" in extra:
-        last = tailed("cotangent_last", extra["cotangent_last"][0], (size,))
+def _number(net):
+    """Runs of a quantity that needs the states of all layers but the last, and one more of each cell."""
+    return len(net.cells) + sum(len(row) for row in net.directions[:-1])
+
+
+def _entering(given, direction, direct, part):
+    """What enters one cell at all times: the loss's own cotangents of its states and `part`, those of its outputs."""
+    shape = (*given.shape, given.total + 1, direction.cell.state_size)
+    values = np.zeros(shape)
+    values[..., 1:, : direction.cell.units] = part.values
+    powers = np.zeros((*shape[:-1], 1))
+    powers[..., 1:, :] = part.powers
+    total = Scaled(np.broadcast_to(direct[..., direction.state], shape), np.zeros_like(powers)).plus(
+        Scaled(values, powers)
+    )
+    if given.lengths is not None:
+        total.values[np.arange(given.total + 1) > np.broadcast_to(given.lengths, given.shape)[..., None]] = 0
+    return total
+
+
+def _direct(loss, given, net):
+    """dL/ds_t of the loss itself for all t, (..., T+1, S), and dL/dy_t, Scaled (..., T, outputs)."""
+    total, size = given.total, net.state_size
+    direct, outputs = np.zeros((*given.shape, total + 1, size)), np.zeros((total, net.outputs))
+    if "cotangent" in loss:
+        direct = tailed("cotangent", loss["cotangent"][0], (total + 1, size))
+    elif "cotangent_outputs" in loss:
+        outputs = tailed("cotangent_outputs", loss["cotangent_outputs"][0], (total, net.outputs))
+    else:
+        last = tailed("cotangent_last", loss["cotangent_last"][0], (size,))
         ends = np.broadcast_to(total if given.lengths is None else given.lengths, given.shape).astype(np.int64)
         np.put_along_axis(
             direct, ends[..., None, None], np.broadcast_to(last, (*given.shape, size))[..., None, :], axis=-2
         )
-    return direct
+    return direct, Scaled.plain(outputs)
 
 
 def _status(found):
-    """The lowest layer's status that is not OK."""
-    status = found[-1].status
-    for result in reversed(found[:-1]):
-        status = np.where(result.status != 0, result.status, status)
-    return status
+    """The worst of the cells' statuses."""
+    return np.max([result.status for result in found], axis=0)

@@ -31,16 +31,14 @@ def trajectory(
     points (NaN or infinite weights, inputs, start) are NaN.
     """
     state, _ = begun(state, getattr(cell, "state_size", 0))
+    device, dtype, threads = check(cell, device, dtype, threads)
     if isinstance(cell, Network):
         from .network import network_trajectory
 
-        return network_trajectory(
-            cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state,
-            device=device, dtype=dtype, threads=threads, progress=progress,
-        )  # fmt: skip
-    device, dtype, threads = check(cell, device, dtype, threads)
+        given = {"steps": steps, "inputs": inputs, "lengths": lengths, "state": state}
+        return network_trajectory(cell, weights, given, device, dtype, threads, progress)
     problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=lengths, state=state)
-    return _trajectory(problem, device, dtype, threads, progress, keep=True)
+    return states_of(problem, device, dtype, threads, progress)
 
 
 def last_state(
@@ -56,12 +54,13 @@ def last_state(
     progress=None,
 ):
     """The state after `steps` steps, (..., state_size), without keeping those before; arguments as in `trajectory`."""
-    device, dtype, threads = check(cell, device, dtype, threads)
+    device, dtype, threads = check(cell, device, dtype, threads, networks=False)
     problem = Problem(cell, weights, steps=steps, inputs=inputs, lengths=None, state=state)
-    return _trajectory(problem, device, dtype, threads, progress, keep=False)[..., -1, :]
+    return states_of(problem, device, dtype, threads, progress, keep=False)[..., -1, :]
 
 
-def _trajectory(problem, device, dtype, threads, progress, keep):
+def states_of(problem, device, dtype, threads, progress, keep=True):
+    """All states, or the first and the last one."""
     from ..kernels import target
 
     run = target.Run(problem.cell, dtype, device, (problem.count * problem.total, 0))

@@ -90,19 +90,21 @@ def power(lane, e):
 
 
 @helper
-def join(lane, values, direct, start, mask, g, e):
-    """g 2^e <- g 2^e + direct where the mask is true; returns the new exponent."""
+def join(lane, values, direct, row, mask, g, e):
+    """g 2^e <- g 2^e + d 2^f where the mask is true, (d, f) a row of `direct`; returns the new exponent."""
+    start = row * (values + 1)
+    f = load(lane, direct, start + values)
     there = mask & ~mask
     for i in range(values):
         there = there | (mask & (absolute(load(lane, direct, start + i)) > 0.0))
-    raised = there & (e < 0.0)
+    raised = there & (e < f)
     if some(raised):  # a tiny gradient meets a direct one: count in units of the latter
-        one, two = power(lane, select(raised, e, 0.0))
+        one, two = power(lane, select(raised, e - f, 0.0))
         for i in range(values):
             store(lane, g, i, load(lane, g, i) * one * two)
-        e = select(raised, 0.0, e)
+        e = select(raised, f, e)
     if some(there):
-        one, two = power(lane, -e)
+        one, two = power(lane, select(there, f - e, 0.0))
         for i in range(values):
             new = load(lane, g, i) + load(lane, direct, start + i) * one * two
             store(lane, g, i, select(there, new, load(lane, g, i)))
@@ -138,8 +140,9 @@ def adjoint(
 
     sizes: (units, inputs, rows, state values, stages, parameters, partials of a step, rows of the drives, fields sent).
     room: elements of theta, x, a and state. `every`: `direct` holds dL/ds_t for all t, else for the last state of each
-    lane. `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0. `gx` None: nobody asks for the gradients of
-    inputs, weight_ih and bias_ih.
+    lane; behind the values of each time stands their exponent of two, and so it does in `gu` (of constant inputs,
+    whose gradient is a sum over time, it is 0). `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0. `gx`
+    None: nobody asks for the gradients of inputs, weight_ih and bias_ih.
     """
     n, inputs, rows, values, depth, parameters, size, drives, sent = numbers(sizes)
     at = numbers(at)
@@ -156,12 +159,12 @@ def adjoint(
                 store(lane, g, i, select(begins, 0.0, load(lane, g, i)))
             e = select(begins, 0.0, e)
         if every:
-            e = join(lane, values, direct, (t + 1) * values, end >= t + 1, g, e)
+            e = join(lane, values, direct, t + 1, end >= t + 1, g, e)
         elif some(begins):
             e = join(lane, values, direct, 0, begins, g, e)
         e = measure(lane, values, t + 1, g, e, log_norms)
         here, there = kept * rows, kept * drives
-        if gx is not None:  # noqa: SIM102 (Numba takes the branch out where gx is None, but not with `and`)
+        if gx is not None:  # noqa: SIM102
             if shares(stages(cell)[0]):
                 for r in range(there, there + drives):
                     store(lane, gx, r, full(lane, 0.0))
@@ -170,15 +173,22 @@ def adjoint(
             one, two = power(lane, e)
             rescale(lane, ga, here, rows, one, two)
             rescale(lane, gp, 0, depth * parameters * n, one, two)
-            if gx is not None:
-                rescale(lane, gx, there, drives, one, two)
+            if gx is not None:  # noqa: SIM102 (Numba takes the branch out where gx is None, but not with `and`)
+                if stride == 0:
+                    rescale(lane, gx, there, drives, one, two)
         for k in range(depth):
             for i in range(parameters * n):
                 place = at[4] + i
                 store(lane, gtheta, place, load(lane, gtheta, place) + load(lane, gp, k * parameters * n + i))
-        if gx is not None:  # noqa: SIM102
+        if gx is not None:
             if inputs > 0:
-                input_gradient(lane, drives, inputs, theta, at, gx, there, gu, t * stride)
+                row = 0 if stride == 0 else t * (inputs + 1)
+                input_gradient(lane, drives, inputs, theta, at, gx, there, gu, row)
+                if stride > 0:
+                    store(lane, gu, row + inputs, e)
+            if stride > 0 and some(e != 0.0):
+                one, two = power(lane, e)
+                rescale(lane, gx, there, drives, one, two)
         kept += 1
         if t % BLOCK == 0 or t == first:  # at the same steps wherever a call begins: the sums' order is the same
             latest = t + kept - 1

@@ -7,6 +7,7 @@ off the rule's results, `push` and `pull` apply the partials to tangents and, tr
 
 import operator
 
+import numpy as np
 from numba.core import types
 from numba.extending import models, register_model
 
@@ -16,6 +17,8 @@ from .helper import helper_overload
 from .lane import KindType, LaneType, MaskType, Number, constant, is_lane, is_scalar, mask_of, narrowed, splat, widened
 from .memory import address
 from .primitive import primitive, register
+
+COMPARED = (bool, np.bool_)  # what a comparison gives
 
 
 class Dual:
@@ -82,6 +85,8 @@ def _slots(x, like):
 
 def _combine(x, y, result, dx, dy):
     """The dual number `result` whose partials are dx x' + dy y'."""
+    if isinstance(x, COMPARED) or isinstance(y, COMPARED):
+        raise TypeError("arithmetic with a comparison: use rd.where(condition, a, b)")
     like = x if isinstance(x, Dual) else y
     pairs = zip(_slots(x, like), _slots(y, like), strict=True)
     return Dual(result, (_sum(None if a is None else dx * a, None if b is None else dy * b) for a, b in pairs))

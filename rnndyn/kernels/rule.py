@@ -10,6 +10,7 @@ from numba.core.imputils import lower_constant
 from numba.core.pythonapi import NativeValue
 from numba.extending import models, register_model, typeof_impl, unbox
 
+from .dual import Dual
 from .helper import helper, helper_overload
 from .plan import plans
 from .primitive import primitive
@@ -41,6 +42,14 @@ class BoundStage:
             refuse(rule, f"it must return a tuple of {len(plan.leaves)} (one number a field), not {what}")
         if not all(isinstance(number, numbers.Real) and not isinstance(number, (bool, np.bool_)) for number in found):
             refuse(rule, "it must return numbers")
+        if any(type(number) in (int, float) for number in found):
+            refuse(rule, "it returns a constant: write it as 0.0 * s[0] + 1.0")
+        names = (plan.drives, plan.gates, plan.enters, plan.parameters)
+        try:  # once more on dual numbers, whose arithmetic takes no comparisons
+            with np.errstate(all="ignore"):
+                self.update(*((Dual(np.float64(0.5), (1.0,)),) * len(group) for group in names))
+        except TypeError as error:
+            refuse(rule, f"{error}")
 
 
 class BoundCell:

@@ -205,17 +205,19 @@ def _tally(lengths, spans, transient, every):
 
 @dataclass
 class Cotangents:
-    """Gradients of each point: `theta` in the order of `Layout`, `inputs` like the inputs, `state`, `log_norms`."""
+    """Gradients of each point: `theta` in the order of `Layout`, `inputs` like the inputs times 2 ** `powers`, ..."""
 
     theta: np.ndarray
     inputs: np.ndarray
+    powers: np.ndarray  # (points, T, 1)
     state: np.ndarray
     log_norms: np.ndarray
     bounded: np.ndarray  # whether the state stayed within the bound
 
 
-def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter):
-    """BPTT of each point. direct (points, steps + 1, S N) is dL/ds_t, or (points, 1, S N) for the last state only.
+def cotangents(run, theta, state, inputs, lengths, steps, direct, powers, wanted, meter):
+    """BPTT of each point. direct (points, steps + 1, S N) is dL/ds_t, or (points, 1, S N) for the last state only, in
+    units of 2 ** powers (points, steps + 1 or 1, 1).
 
     `wanted`: whether the gradients of inputs, weight_ih or bias_ih are.
     """
@@ -228,12 +230,12 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
     g, gtheta, gu = (
         run.zeros(tiles, layout.width),
         run.zeros(tiles, layout.size),
-        run.zeros(tiles, u.shape[1] // run.width),
+        run.zeros(tiles, inputs.shape[1] * (cell.inputs + 1)),
     )
     length, tally, norms = run.pack(lengths[:, None]), run.zeros(tiles, 2), run.zeros(tiles, steps + 1)
     tally[:, run.width :] = 1
     every = direct.shape[1] > 1
-    direct = run.pack(direct.reshape(count, -1))
+    direct = run.pack(np.concatenate([direct, powers], axis=2).reshape(count, -1))
     x, a, before = run.scratch(layout.drives), run.scratch(layout.rows), run.scratch(values)
     ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
     gx = run.scratch(BLOCK * layout.drives) if wanted or run.device == "cuda" else None
@@ -264,9 +266,11 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, wanted, meter)
         elif first == 0:  # a long run: segment by segment, each in calls of a bounded time
             for tile in range(begin, end):
                 _long_run(tile, steps, segment, full, forward, backward, run.pace, meter)
+    into = run.unpack(gu, count).reshape(count, -1, cell.inputs + 1)
     return Cotangents(
         run.unpack(gtheta, count),
-        run.unpack(gu, count).reshape(inputs.shape),
+        into[:, :, :-1],
+        into[:, :, -1:],
         run.unpack(g, count)[:, :values],
         run.unpack(norms, count),
         run.unpack(tally, count)[:, 1] > 0,

@@ -16,6 +16,7 @@ import types as pytypes
 
 from ..cells import language
 from ..errors import InputError
+from .elementary import VALUES
 
 BUILTINS = ("min", "max", "abs")
 LANGUAGE = {getattr(language, name) for name in language.__all__}
@@ -49,6 +50,7 @@ REFUSED = {
     "IS_OP": "`is`",
     "UNARY_NOT": "`not` decides for all lanes at once: use rd.where(condition, b, a)",
 }
+MATH = tuple(function for function in VALUES if getattr(math, function.__name__, None) is function)
 OPERATORS = ("+", "-", "*", "/", "**", "&", "|")  # of BINARY_OP, in place or not
 
 
@@ -63,7 +65,9 @@ def _check_code(function):
     previous = None
     for instruction in dis.get_instructions(function):
         if instruction.opname == "BINARY_OP":
-            operator = instruction.argrepr.rstrip("=")
+            operator = instruction.argrepr
+            if operator.endswith("="):
+                refuse(function, f"not in the language of a rule: `y {operator} a`; write y = y {operator[:-1]} a")
             if operator not in OPERATORS and operator != "[]":
                 refuse(function, f"not in the language of a rule: the operator `{operator}`")
             if operator == "**" and not isinstance(getattr(previous, "argval", None), int):
@@ -98,6 +102,12 @@ def _modules(function, names):
             attribute = instruction.argval
             if not hasattr(math, attribute) and attribute not in language.__all__:
                 refuse(function, f"'.{attribute}' is neither a function of `math` nor of the language")
+            if callable(getattr(math, attribute, None)) and getattr(math, attribute) not in MATH:
+                refuse(function, _unknown(attribute))
+
+
+def _unknown(name):
+    return f"math.{name} is not in the language of a rule, which has math.{', math.'.join(f.__name__ for f in MATH)}"
 
 
 def _is_language_module(value):
@@ -149,6 +159,8 @@ class Walk:
         elif name in BUILTINS and value is getattr(builtins, name):
             self.lines.append(f"{name} = builtin")
         elif callable(value) and getattr(math, getattr(value, "__name__", ""), None) is value:
+            if value not in MATH:
+                refuse(function, _unknown(value.__name__))
             self.lines.append(f"{name} = math.{value.__name__}")
         elif isinstance(value, pytypes.FunctionType):
             self.lines.append(f"{name} = function")
