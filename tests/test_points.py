@@ -86,7 +86,9 @@ def test_powers_of_1_1_and_0_9():
     dataset, found = numbers("gradient_powers")
     assert found["1.1 to the 100th, by back-propagation"].value == pytest.approx(13780.61233982227, rel=1e-10)
     assert found["0.9 to the 100th, by back-propagation"].value == pytest.approx(2.6561398887587476e-05, rel=1e-10)
-    assert all(number.off < 1e-10 for number in found.values())
+    off = [number.off for number in found.values() if number.off is not None]
+    assert len(off) >= 2
+    assert max(off) < 1e-10
     np.testing.assert_allclose(dataset["exponents"][:, 0], np.log(dataset["w"]), atol=1e-13)
 
 
