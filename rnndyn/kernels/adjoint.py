@@ -20,37 +20,19 @@ from .helper import helper
 from .known import numbers
 from .lane import absolute, exp2i, exponent, full, maximum, minimum, select, some
 from .memory import give_back, load, own, store
+from .orbit import strayed
 from .polynomial import pick
 from .rule import shares, stages
 from .step import drive
 
 BLOCK = 16  # steps kept for one outer product: long enough that sums stay in registers, short enough for the cache
-BOUND = 1e12  # a state beyond this has diverged
 LN2 = 0.6931471805599453
 
 
 def record(
-    lane,
-    cell,
-    sizes,
-    at,
-    room,
-    base,
-    first,
-    steps,
-    stride,
-    theta,
-    u,
-    x,
-    a,
-    state,
-    before,
-    partials,
-    v,
-    gx,
-    length,
+    lane, cell, sizes, at, room, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx, length,
     tally,
-):
+):  # fmt: skip
     """Forward pass from step `first`, keeping what the backward pass needs of the steps from `base` on.
 
     Beyond its `length` a lane's state stands still. `tally` 1 turns 0 where the state leaves the bound.
@@ -73,8 +55,7 @@ def record(
         if some(over):
             for i in range(values):
                 store(lane, state, i, select(over, load(lane, before, i), load(lane, state, i)))
-        for i in range(values):
-            bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
+        bounded = bounded & ~strayed(lane, state, values)
     store(lane, tally, 1, select(bounded, full(lane, 1.0), 0.0))
     give_back(lane, last, state)
 

@@ -1,9 +1,13 @@
 """Orbits: the state advanced step by step, kept on the way if asked."""
 
+from .helper import helper
 from .known import numbers
+from .lane import absolute
 from .memory import give_back, load, own, store
 from .rule import stages
 from .step import drive, forward
+
+BOUND = 1e12  # a state beyond this has diverged
 
 
 def orbit(lane, cell, sizes, at, room, first, steps, stride, keep, theta, u, x, a, state, record):
@@ -25,3 +29,12 @@ def orbit(lane, cell, sizes, at, room, first, steps, stride, keep, theta, u, x, 
             for i in range(values):
                 store(lane, record, t * values + i, load(lane, state, i))
     give_back(lane, last, state)
+
+
+@helper
+def strayed(lane, state, values):
+    """Whether some element is beyond the bound, or no number."""
+    bounded = absolute(load(lane, state, 0)) <= BOUND
+    for i in range(1, values):
+        bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
+    return ~bounded

@@ -11,13 +11,13 @@ from .helper import helper
 from .known import numbers
 from .lane import absolute, earliest, full, maximum, minimum, nearest, select, some
 from .memory import give_back, load, own, store
+from .orbit import strayed
 from .polynomial import pick
 from .rule import stages
 from .step import drive, tangent
 
 BATCHES = 32
 SHORTEST = 4  # steps in a batch
-BOUND = 1e12  # a state beyond this has diverged
 LN2 = 0.6931471805599453
 NEVER = 1e30  # a step that does not come
 LONGEST = 16  # steps between re-orthonormalisations where the interval follows the frame
@@ -105,15 +105,6 @@ def lyapunov(
     give_back(lane, all_squares, squares)
     give_back(lane, all_powers, powers)
     give_back(lane, tallies, tally)
-
-
-@helper
-def strayed(lane, state, values):
-    """Whether some element is beyond the bound, or no number."""
-    bounded = absolute(load(lane, state, 0)) <= BOUND
-    for i in range(1, values):
-        bounded = bounded & (absolute(load(lane, state, i)) <= BOUND)
-    return ~bounded
 
 
 @helper
