@@ -58,45 +58,55 @@ def lyapunov(
     last, upcoming = load(lane, tally, LAST), load(lane, tally, NEXT)
     stop = first + steps
     soon = earliest(upcoming)
-    for t in range(first, stop + (1 if stop == total else 0)):
-        if t >= soon:
+    if stride == 0:
+        drive(lane, rows, inputs, theta, at, u, 0, x)
+    t = first
+    while True:
+        if t >= soon and (t < stop or stop == total):
             now = full(lane, t)
             due = now >= upcoming
             poor, rich = orthogonalise(
                 lane, frame, values, pitch, columns, spare, before, shifts, due, now - last, squares, powers, lost
             )
             last = select(due, now, last)
-            pace = load(lane, tally, PACE)
-            following = now + pace
-            if adapt:
-                calm = (load(lane, tally, CALM) + 1.0) * rich
-                longer = due & (calm >= 1.0 * PATIENCE)
-                pace = select(longer, minimum(pace * 2.0, full(lane, 1.0 * LONGEST)), pace)
-                pace = select(due & (poor > 0.0), maximum(pace * 0.5, full(lane, 1.0)), pace)
-                store(lane, tally, PACE, pace)
-                store(lane, tally, CALM, select(due, select(longer, 0.0, calm), load(lane, tally, CALM)))
-                # at multiples of the interval, where other lanes are due as well; floor: it is 1, 2, 4, 8 or 16
-                following = (nearest(now / pace - 0.484375) + 1.0) * pace
-            until = load(lane, tally, UNTIL)
+            pace, until = load(lane, tally, PACE), load(lane, tally, UNTIL)
             ended = due & (now >= until)
             if some(ended):
                 until = close_batch(
                     lane, columns, t, now, until, ended, batch, squares, powers, levels, lost, sums, tally
                 )
+            following = now + pace
+            if adapt:
+                calm = (load(lane, tally, CALM) + 1.0) * rich
+                longer = due & (calm >= (1.0 * PATIENCE if values > 1 else 2.0))
+                pace = select(longer, minimum(pace * 2.0, full(lane, 1.0 * LONGEST)), pace)
+                pace = select(due & (poor > 0.0), maximum(pace * 0.5, full(lane, 1.0)), pace)
+                store(lane, tally, PACE, pace)
+                store(lane, tally, CALM, select(due, select(longer, 0.0, calm), load(lane, tally, CALM)))
+                # a multiple of the interval before the batch's end, where other lanes are due as well; the ceiling of
+                # a multiple of 1/16, as the interval is 1, 2, 4, 8 or 16
+                following = until - (nearest((until - now) / pace - 0.515625)) * pace
             upcoming = select(due, select(alive, minimum(following, until), NEVER), upcoming)
             upcoming = select(until >= NEVER, NEVER, upcoming)
             soon = earliest(upcoming)
-        if t < stop:
-            if t == first or stride > 0:
+        if t >= stop:
+            break
+        pause = min(soon, stop)
+        dying = ~alive & alive
+        while t < pause:  # a loop of its own: what is needed only when a lane is due stays out of its registers
+            if stride > 0:
                 drive(lane, rows, inputs, theta, at, u, t * stride, x)
             tangent(lane, stages(cell), n, columns, pitch, theta, at, x, a, da, partials, state, frame)
+            t += 1
             dying = strayed(lane, state, values) & alive
-            if some(dying):  # its growth up to here still counts, where it can be represented
-                going = dying & (upcoming < NEVER)
-                counts = is_finite(lane, frame, pitch * columns)
-                upcoming = select(going, select(counts, full(lane, t + 1), NEVER), upcoming)
-                alive = alive & ~dying
-                soon = earliest(upcoming)
+            if some(dying):
+                break
+        if some(dying):  # its growth up to here still counts, where it can be represented
+            going = dying & (upcoming < NEVER)
+            counts = is_finite(lane, frame, pitch * columns)
+            upcoming = select(going, select(counts, full(lane, t), NEVER), upcoming)
+            alive = alive & ~dying
+            soon = earliest(upcoming)
     store(lane, tally, ALIVE, select(alive, full(lane, 1.0), 0.0))
     store(lane, tally, LAST, last)
     store(lane, tally, NEXT, upcoming)
