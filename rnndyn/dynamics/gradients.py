@@ -114,15 +114,15 @@ def gradients_of(problem, device, dtype, threads, progress):
         )
         for name, array in given.items():
             begin, length = run.layout.places[name]
-            values = found.theta[:, begin : begin + length]
-            if cell.shapes[name] == ():
-                values = values.sum(axis=1)
-            array[low:high] = values.reshape(high - low, *cell.shapes[name])
+            if cell.shapes[name] == ():  # a number of the whole network: the sum of its units'
+                array[low:high] = found.theta(begin, length, np.empty((high - low, length), dtype)).sum(axis=1)
+            else:
+                found.theta(begin, length, array[low:high].reshape(high - low, length))
         if rows:
             into[low:high], powers[low:high] = found.inputs, found.powers
         start[low:high], norms[low:high] = found.state, found.log_norms
         norms[low:high][np.arange(total + 1) > lengths[:, None]] = np.nan
-        finite = np.isfinite(found.theta).all(axis=1) & np.isfinite(found.state).all(axis=1)
+        finite = np.isfinite(found.state).all(axis=1)
         status[low:high] = np.where(found.bounded & finite, Status.OK, Status.DIVERGED)
 
     given_at = problem.batch.arrays["direct"][0].shape[-2]  # every time or the last

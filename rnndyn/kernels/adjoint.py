@@ -37,7 +37,7 @@ def record(
 
     Beyond its `length` a lane's state stands still. `tally` 1 turns 0 where the state leaves the bound.
     """
-    n, inputs, _, values, _, _, size, drives, sent = numbers(sizes)
+    n, inputs, _, values, _, _, size, drives, sent, _ = numbers(sizes)
     at = numbers(at)
     theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 2)
     last, state = state, own(lane, state, room, 3)
@@ -119,13 +119,14 @@ def adjoint(
 ):  # fmt: skip
     """Backward pass over the steps first + steps - 1, ..., first; begin with the last step, call again to go on.
 
-    sizes: (units, inputs, rows, state values, stages, parameters, partials of a step, rows of the drives, fields sent).
-    room: elements of theta, x, a and state. `every`: `direct` holds dL/ds_t for all t, else for the last state of each
-    lane; behind the values of each time stands their exponent of two, and so it does in `gu` (of constant inputs,
-    whose gradient is a sum over time, it is 0). `tally` 0 keeps the exponent e. At t = 0 `g` ends as dL/ds_0. `gx`
-    None: nobody asks for the gradients of inputs, weight_ih and bias_ih.
+    sizes: (units, inputs, rows, state values, stages, parameters, partials of a step, rows of the drives, fields sent,
+    weights). room: elements of theta, x, a and state. `every`: `direct` holds dL/ds_t for all t, else for the last
+    state of each lane; behind the values of each time stands their exponent of two, and so it does in `gu` (of constant
+    inputs, whose gradient is a sum over time, it is 0). `tally` 0 keeps the exponent e, `tally` 1 turns 0 where the
+    gradient of a weight is not finite. At t = 0 `g` ends as dL/ds_0. `gx` None: nobody asks for the gradients of
+    inputs, weight_ih and bias_ih.
     """
-    n, inputs, rows, values, depth, parameters, size, drives, sent = numbers(sizes)
+    n, inputs, rows, values, depth, parameters, size, drives, sent, weights = numbers(sizes)
     at = numbers(at)
     theta, wanted, gtheta = own(lane, theta, room, 0), gtheta, own(lane, gtheta, room, 0)
     carried, g = g, own(lane, g, room, 3)
@@ -187,6 +188,11 @@ def adjoint(
         one, two = power(lane, e)
         for i in range(values):
             store(lane, g, i, load(lane, g, i) * one * two)
+        total = load(lane, gtheta, 0)
+        for i in range(1, weights):
+            total = total + load(lane, gtheta, i)
+        bounded = (load(lane, tally, 1) > 0.0) & (absolute(total - total) <= 0.0)
+        store(lane, tally, 1, select(bounded, full(lane, 1.0), 0.0))
     store(lane, tally, 0, e)
     give_back(lane, wanted, gtheta)
     give_back(lane, carried, g)

@@ -148,7 +148,7 @@ def available():
 
 # --- PTX without a driver ---------------------------------------------------------------------------------------------
 
-LENGTHS = {"orbit": (4, 4), "lyapunov": (6, 9), "record": (9, 4), "adjoint": (9, 4)}  # of a kernel's `sizes`, `room`
+LENGTHS = {"orbit": (4, 4), "lyapunov": (6, 9), "record": (10, 4), "adjoint": (10, 4)}  # of a kernel's `sizes`, `room`
 TUPLES = {"at": 5, "batch": 2}
 
 

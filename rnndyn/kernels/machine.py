@@ -25,6 +25,12 @@ def register_bits():
     return 256 if "avx" in features() else 128
 
 
+@cache
+def register_count():
+    """Number of SIMD registers."""
+    return 32 if "avx512f" in features() or _is_arm() else 16
+
+
 def processor():
     """The processor's name, as LLVM knows it."""
     return f"{platform.machine()} ({llvm.get_host_cpu_name()})"

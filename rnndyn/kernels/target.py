@@ -4,6 +4,7 @@ Each function takes a `Run` and the points' arrays, one row a point, and returns
 numbers depends on the lane width, the tile, the chunk or the split into calls.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +13,7 @@ from . import cpu
 from .adjoint import BLOCK
 from .known import Known
 from .lane import Lane
-from .machine import register_bits
+from .machine import register_bits, register_count
 from .rule import bind
 from .step import COLUMNS, Layout, kept
 from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT
@@ -24,11 +25,13 @@ WORTH = 0.15  # seconds of one core from which on it is
 
 
 def lane_width(dtype, units):
-    """Numbers in a lane: several registers hide the latency of tiny networks, wider is slower from N = 3 on.
+    """Numbers in a lane: several registers hide the latency of tiny networks, as long as there are enough of them.
 
-    Float64 orbit of a tanh unit on AVX-512 at 1, 2, 4 registers: 5.4, 2.7, 1.44 ns a step.
+    Float64 orbit of a tanh unit on AVX-512 at 1, 2, 4 registers: 5.4, 2.7, 1.44 ns a step. All exponents of N = 3 and 4
+    there at 1 and 2 registers: 18.5 and 15.0, 24 and 21 ns a step; N = 8 is slower at 2, N = 2 at 4.
     """
-    registers = 4 if units == 1 else 2 if units == 2 else 1
+    few = 4 if register_count() > 16 else 2
+    registers = 4 if units == 1 else 2 if units <= few else 1
     return registers * register_bits() // (8 * np.dtype(dtype).itemsize)
 
 
@@ -69,8 +72,8 @@ class Run:
         self.arrays += 1
         return 5 * self.arrays  # in cache lines, of which a page has 64
 
-    def unpack(self, tiles, count):
-        return unpack(tiles, self.width, count)
+    def unpack(self, tiles, count, out=None):
+        return unpack(tiles, self.width, count, out)
 
     def sizes(self, *sizes):
         """The sizes and the layout's starts; part of the kernel's type where that is worth it."""
@@ -84,7 +87,7 @@ class Run:
         return aligned((size * self.width,), self.dtype, self._shift())
 
     def zeros(self, tiles, size):
-        return aligned((tiles, size * self.width), self.dtype, self._shift())
+        return aligned((tiles, size * self.width), self.dtype, self._shift(), np.zeros)
 
     def compiled(self, function):
         """A function of `cpu` as this device runs it; on "python", as it is."""
@@ -205,14 +208,15 @@ def _tally(lengths, spans, transient, every):
 
 @dataclass
 class Cotangents:
-    """Gradients of each point: `theta` in the order of `Layout`, `inputs` like the inputs times 2 ** `powers`, ..."""
+    """Gradients of each point: `theta(begin, size, out)` writes a part of those in the order of `Layout`, `inputs` like
+    the inputs times 2 ** `powers`, ..., `bounded` whether the state and they stayed in the range."""
 
-    theta: np.ndarray
+    theta: Callable
     inputs: np.ndarray
     powers: np.ndarray  # (points, T, 1)
     state: np.ndarray
     log_norms: np.ndarray
-    bounded: np.ndarray  # whether the state stayed within the bound
+    bounded: np.ndarray
 
 
 def cotangents(run, theta, state, inputs, lengths, steps, direct, powers, wanted, meter):
@@ -243,7 +247,9 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, powers, wanted
     fits = SEGMENT_BYTES // (8 * run.width * (size + sent * cell.units))
     segment = min(steps, max(BLOCK, fits // BLOCK * BLOCK))
     partials, v = run.scratch(segment * size), run.scratch(segment * sent * cell.units)
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.rows, values, depth, parameters, size, layout.drives, sent)
+    sizes, at = run.sizes(
+        cell.units, cell.inputs, layout.rows, values, depth, parameters, size, layout.drives, sent, layout.size
+    )
     room = run.room(packed, x, a, full)
 
     def forward(tile, base, first, number, meter_):
@@ -267,8 +273,13 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, powers, wanted
             for tile in range(begin, end):
                 _long_run(tile, steps, segment, full, forward, backward, run.pace, meter)
     into = run.unpack(gu, count).reshape(count, -1, cell.inputs + 1)
+    width = run.width
+
+    def part(begin, size, out):
+        return run.unpack(gtheta[:, begin * width : (begin + size) * width], count, out)
+
     return Cotangents(
-        run.unpack(gtheta, count),
+        part,
         into[:, :, :-1],
         into[:, :, -1:],
         run.unpack(g, count)[:, :values],

@@ -13,14 +13,14 @@ CHUNK_BYTES = 1 << 24  # of packed arrays in a chunk: what a thread works on at 
 LINE, PAGE = 64, 4096  # bytes of a cache line, of a page
 
 
-def aligned(shape, dtype, shift=0):
-    """Zeros that begin at a cache line, `shift` lines into a page.
+def aligned(shape, dtype, shift=0, make=np.empty):
+    """An array that begins at a cache line, `shift` lines into a page; `make` is np.empty or np.zeros.
 
     NumPy's large arrays begin 16 bytes into a page, all of them: every other vector would lie across two cache lines,
     and the tiles of two arrays at the same place of a page, which the processor takes for the same address.
     """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + 2 * PAGE, np.uint8)
+    raw = make(size + 2 * PAGE, np.uint8)
     start = (shift * LINE - raw.ctypes.data) % PAGE
     return raw[start : start + size].view(dtype).reshape(shape)
 
@@ -36,11 +36,17 @@ def pack(points, width, dtype, shift=0):
     return packed.reshape(tiles, values * width)
 
 
-def unpack(tiles, width, count):
-    """(tiles, values * width) -> (count, values)."""
+def unpack(tiles, width, count, out=None):
+    """(tiles, values * width) -> (count, values), into `out` if that is given."""
     values = tiles.shape[1] // width
     points = tiles.reshape(len(tiles), values, width).transpose(0, 2, 1)
-    return np.ascontiguousarray(points).reshape(len(tiles) * width, values)[:count]
+    if out is None:
+        return np.ascontiguousarray(points).reshape(len(tiles) * width, values)[:count]
+    whole = count // width
+    out[: whole * width].reshape(whole, width, values)[:] = points[:whole]
+    if whole * width < count:
+        out[whole * width :] = points[whole, : count - whole * width]
+    return out
 
 
 class Stopped(Exception):
@@ -97,12 +103,12 @@ class Pace:
 def chunks(count, width, values, threads):
     """Ranges of points: whole tiles, packed arrays of `values` float64 a point within `CHUNK_BYTES`, enough for all.
 
-    Twelve a thread, so that none waits long for the last, or four where twelve would be less than 512 points each,
+    Twelve a thread, so that none waits long for the last, or four where twelve would be less than 2048 points each,
     since a chunk costs about a millisecond beside its kernel.
     """
     largest = max(1, CHUNK_BYTES // (8 * max(values, 1) * width))
     tiles = -(-count // width)
-    fair = max(-(-tiles // (12 * threads)), min(-(-tiles // (4 * threads)), 512 // width))
+    fair = max(-(-tiles // (12 * threads)), min(-(-tiles // (4 * threads)), 2048 // width))
     size = min(largest, max(1, fair)) * width
     return [(low, min(low + size, count)) for low in range(0, count, size)]
 

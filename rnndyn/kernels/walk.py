@@ -13,6 +13,7 @@ import hashlib
 import math
 import numbers
 import types as pytypes
+from functools import lru_cache
 
 from ..cells import language
 from ..errors import InputError
@@ -61,9 +62,15 @@ def refuse(function, what):
     )
 
 
+@lru_cache(maxsize=1024)
+def _instructions(code):
+    """A code object's instructions; it cannot change, so that each is taken apart once and not in every call."""
+    return tuple(dis.get_instructions(code))
+
+
 def _check_code(function):
     previous = None
-    for instruction in dis.get_instructions(function):
+    for instruction in _instructions(function.__code__):
         if instruction.opname == "BINARY_OP":
             operator = instruction.argrepr
             if operator.endswith("="):
@@ -81,7 +88,7 @@ def _check_code(function):
 def _names(function):
     """{name: value} of everything the function reads from outside: globals and closure."""
     names = {}
-    for instruction in dis.get_instructions(function):
+    for instruction in _instructions(function.__code__):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             name = instruction.argval
             if name in function.__globals__:
@@ -97,7 +104,7 @@ def _names(function):
 
 def _modules(function, names):
     """Refuse attributes of `math` that it lacks and attributes of any other object."""
-    for instruction in dis.get_instructions(function):
+    for instruction in _instructions(function.__code__):
         if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
             attribute = instruction.argval
             if not hasattr(math, attribute) and attribute not in language.__all__:
