@@ -6,6 +6,7 @@ All arrays are (tiles, elements * width), an element being one lane wide; a kern
 from numba import njit
 
 from . import adjoint as _adjoint
+from . import errorbars as _errorbars
 from . import orbit as _orbit
 from . import tangent as _tangent
 from .cache import cached
@@ -20,6 +21,7 @@ _one_orbit = helper(_orbit.orbit)
 _one_lyapunov = helper(_tangent.lyapunov)
 _one_record = helper(_adjoint.record)
 _one_adjoint = helper(_adjoint.adjoint)
+_one_total_error = helper(_errorbars.total_error)
 
 
 def orbits(begin, end, lane, cell, sizes, at, room, first, steps, stride, keep, theta, u, x, a, state, record):
@@ -97,4 +99,15 @@ def adjoints(
     restore_denormals(old)
 
 
-COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, records, adjoints)}
+
+def total_errors(
+    begin, end, lane, number, row, values, cosines, inverse, weight, whole, difference, persists, scratch, out
+):  # fmt: skip
+    """`total_error` for the columns begin..end-1, each a lane wide."""
+    for tile in range(begin, end):
+        _one_total_error(
+            lane, number, row, tile, values, cosines, inverse, weight, whole, difference, persists, scratch, out
+        )
+
+
+COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, records, adjoints, total_errors)}

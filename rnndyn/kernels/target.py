@@ -22,6 +22,7 @@ from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
+REGISTERS = 4  # of a lane of error bars: sums wait four cycles for the last
 
 
 def lane_width(dtype, units):
@@ -317,3 +318,18 @@ def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
             first = max(base, min(stop - pace.fit(), stop - 1) // BLOCK * BLOCK)
             backward(tile, tile + 1, base, first, stop - first, False)
             stop = first
+
+
+def total_errors(values, tables):
+    """Standard error of the sum over the rows of values (batches, columns), (columns,); tables as `total_error` has them.
+
+    A pass through NumPy takes 5 us a column, this 0.05: as much as 0.05 steps of a scalar map and not 4.
+    """
+    number, columns = values.shape
+    width = REGISTERS * register_bits() // 64
+    row = -(-columns // width)
+    padded, out = aligned((number, row * width), np.float64), aligned((row * width,), np.float64)
+    padded[:, :columns], padded[:, columns:] = values, 0.0
+    scratch = aligned(((number + len(tables[2])) * width,), np.float64)
+    cpu.COMPILED[cpu.total_errors](0, row, Lane("float64", width), number, row, padded.reshape(-1), *tables, scratch, out)
+    return out[:columns]
