@@ -99,7 +99,6 @@ def adjoints(
     restore_denormals(old)
 
 
-
 def total_errors(
     begin, end, lane, number, row, values, cosines, inverse, weight, whole, difference, persists, scratch, out
 ):  # fmt: skip

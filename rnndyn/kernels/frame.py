@@ -158,7 +158,7 @@ def _settle(lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pe
     -1/square where due, 1 where it is too ill conditioned, 1 where it is well conditioned)."""
     unit = full(lane, 1.0)
     tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
-    steep, gentle = pick(unit, 1e-8, 1e-4), pick(unit, 1e-4, 1e-2)  # squared sines of the angle to the columns before
+    steep, gentle = pick(unit, 1e-12, 1e-4), pick(unit, 1e-6, 1e-2)  # squared sines of the angle to the columns before
     was = load(lane, before, j)
     dead = due & (square <= tolerance * tolerance * was)
     poor = select(square < steep * was, 1.0, full(lane, 0.0))

@@ -76,21 +76,21 @@ class Pace:
         """Steps of one tile that a call may take."""
         return 32 if self.seconds is None else max(1, int(CALL / self.seconds))
 
-    def slices(self, tiles, steps):
-        """Yield (begin, end, first, count): whole runs of some tiles, or part of the run of one."""
-        begin, first = 0, 0
+    def slices(self, tiles, steps, begun=0):
+        """Yield (begin, end, first, count) from step `begun` on: whole runs of some tiles, or part of the run of one."""
+        begin, first = 0, begun
         while begin < tiles:
             fit = self.fit()
-            if first == 0 and fit >= steps:
-                end = min(tiles, begin + fit // steps)
-                yield begin, end, 0, steps
+            if first == begun and fit >= steps - begun:
+                end = min(tiles, begin + fit // (steps - begun))
+                yield begin, end, begun, steps - begun
                 begin = end
                 continue
             count = min(fit, steps - first)
             yield begin, begin + 1, first, count
             first += count
             if first == steps:
-                begin, first = begin + 1, 0
+                begin, first = begin + 1, begun
 
     def timed(self, work, function, *arguments):
         """Call a kernel that takes `work` steps of a tile."""
@@ -103,12 +103,12 @@ class Pace:
 def chunks(count, width, values, threads):
     """Ranges of points: whole tiles, packed arrays of `values` float64 a point within `CHUNK_BYTES`, enough for all.
 
-    Twelve a thread, so that none waits long for the last, or four where twelve would be less than 2048 points each,
+    Twelve a thread, so that none waits long for the last, or four where twelve would be less than 512 points each,
     since a chunk costs about a millisecond beside its kernel.
     """
     largest = max(1, CHUNK_BYTES // (8 * max(values, 1) * width))
     tiles = -(-count // width)
-    fair = max(-(-tiles // (12 * threads)), min(-(-tiles // (4 * threads)), 2048 // width))
+    fair = max(-(-tiles // (12 * threads)), min(-(-tiles // (4 * threads)), 512 // width))
     size = min(largest, max(1, fair)) * width
     return [(low, min(low + size, count)) for low in range(0, count, size)]
 
