@@ -8,6 +8,7 @@ from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, whole
 from .call import check, over_points
+from .errorbars import standard_error, total
 from .random import point_uniforms, random_start
 from .start import begun
 from .status import Status
@@ -41,7 +42,8 @@ def lyapunov(
     of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, first_index +
     point), as the frame is. Of a network: the union of its cells' conditional spectra, each driven by the layer below.
     stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
-    of the two halves. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
+    of the two halves (`errorbars`). Exponents are -inf with stderr 0 where the rank is lost in more than half of the
+    steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
@@ -127,7 +129,7 @@ def summary(growth):
     sums, spans, steps = growth.sums, growth.spans, growth.steps
     counted = np.maximum(steps, 0)[:, None] - growth.lost
     with np.errstate(invalid="ignore", divide="ignore"):
-        exponents = np.where(counted > 0, _total(sums) / counted, np.nan)
+        exponents = np.where(counted > 0, total(sums) / counted, np.nan)
     singular = (growth.lost > 0.5 * steps[:, None]) & (steps[:, None] > 0)
     exponents = np.where(singular, -np.inf, exponents)
     stderr = np.where(singular, 0.0, standard_error(sums, spans, steps))
@@ -136,43 +138,3 @@ def summary(growth):
     status = np.where(singular.any(axis=1), Status.SINGULAR, Status.OK)
     status = np.where(growth.alive & (steps > 0), status, Status.DIVERGED)
     return exponents, np.where(np.isnan(exponents), np.nan, stderr), status
-
-
-def standard_error(sums, spans, steps):
-    """Error of the mean growth per step, (points, k), from the batches' sums (batches, points, k).
-
-    The larger of the batch-means error, the batches paired once more if neighbours still agree (Flyvbjerg & Petersen
-    1989), and half the difference between the two halves: a fixed point's or a cycle's honest O(1/T). Infinite where
-    there are fewer than two whole batches.
-    """
-    whole = np.minimum(steps // spans, len(sums))[:, None]  # batches that are complete
-    most = int(whole.max())
-    means = sums[:most] / spans[:, None]
-    pairs = 0.5 * (means[0 : most // 2 * 2 : 2] + means[1::2])
-    half = whole // 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        first, second = _sum(means, 0, half), _sum(means, half, 2 * half)
-        errors = (_error_of_mean(means, whole), _error_of_mean(pairs, half), np.abs(first - second) / half / 2)
-    return np.where(whole >= 2, np.fmax.reduce(errors), np.inf)
-
-
-def _sum(values, begin, end):
-    """Sum over the rows begin..end-1, which may differ from point to point."""
-    if np.ptp(begin) == 0 == np.ptp(end):  # the same for all: no mask, and the same bits
-        return _total(values[np.min(begin) : np.max(end)])
-    rows = np.arange(len(values))[:, None, None]
-    return _total(np.where((rows >= begin) & (rows < end), values, 0.0))
-
-
-def _total(rows):
-    """Sum over the rows, one after another: NumPy's `sum` takes another order, and other bits, for a single point."""
-    total = np.zeros(rows.shape[1:])
-    for row in rows:
-        total += row
-    return total
-
-
-def _error_of_mean(means, number):
-    """Standard deviation of the first `number` means over the root of their number; NaN for fewer than two."""
-    mean = _sum(means, 0, number) / number
-    return np.sqrt(_sum((means - mean) ** 2, 0, number) / (number - 1) / number)

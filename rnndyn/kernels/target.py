@@ -133,8 +133,8 @@ def _stride(cell, inputs):
 @dataclass
 class Spectra:
     """Growth of each point: `sums` (batches, points, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
-    (points, k) steps without rank; `alive`; `state` (points, S N) and `frame` (points, S N, k), orthogonal columns of any
-    length, after the last step of all, from which another call with no transient goes on."""
+    (points, k) steps without rank; `alive`; after the last step of all, from where another call with no transient goes
+    on: `state` (points, S N) and `frame` (points, S N, k), orthogonal columns of any length."""
 
     sums: np.ndarray
     spans: np.ndarray
