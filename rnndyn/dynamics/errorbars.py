@@ -18,6 +18,7 @@ SHAPES = (
 )
 SMALL = 1.05  # an error from some dozens of batches is one of Student's: so much more for 95 % within two of it
 SURPRISE = 3.0  # times the difference of the halves that is expected, beyond which chance does not explain it
+SETTLED = 1e-3  # of the variance of the batches in the first half: what is left of it in the second, if it settles
 BLOCK = 256  # columns at a time, whose products stay in the cache
 
 
@@ -28,11 +29,11 @@ def standard_error(sums, spans, steps):
 
     in short: the batch-means error, corrected for the correlation of the batches by weighing a few shapes of their
     covariance (`SHAPES`) with the likelihood of the cosine transform I_f of the n sums, whose spectrum would be g_jf
-    (Heidelberger and Welch 1981 extrapolate it to frequency zero; Whittle 1953 for the likelihood). Never less than
-    half the difference between the means of the two halves, a fixed point's or a cycle's honest O(1/T), where that says
-    more than the batches do: where they persist, or where it is three times what is expected of them; where they are
-    independent, half of the runs would get an error too large by chance, and 2.3 times too large where growth is
-    bounded. Infinite where there are fewer than two whole batches.
+    (Heidelberger and Welch 1981 extrapolate it to frequency zero; Whittle 1953 for the likelihood). It is half the
+    difference between the means of the two halves, a fixed point's or a cycle's honest O(1/T), where the second half
+    has settled; and never less than that where batches persist, or where it is three times what is expected of them.
+    In full everywhere it would make the error too large by chance: of independent batches by a sixth, on average.
+    Infinite where there are fewer than two whole batches.
 
     Measured over 200 independent runs of T steps each: share of the runs within 2 stderr of the mean of the longest
     ones (%), mean of stderr over the scatter of the runs (200 runs tell them to 1.6 % and to 5 %).
@@ -92,7 +93,8 @@ def _shapes(number):
     """What `_of_total` needs for so many batches.
 
     (cosines of the even and of the odd frequencies, (frequencies, number/2); 1/g (shapes, frequencies), even ones
-    first; w_j without the data; variance of the total and of the difference of the halves; which shapes persist)
+    first; w_j without the data; variance of the total and of the difference of the halves; which shapes persist), the
+    covariances in units that make each product of the g one
     """
     lag = np.abs(np.subtract.outer(np.arange(number), np.arange(number)))
     frequency = np.concatenate([np.arange(2, number, 2), np.arange(1, number, 2)])
@@ -103,15 +105,17 @@ def _shapes(number):
     for prior, _, covariance in SHAPES:
         matrix = covariance(lag)
         spectrum = np.einsum("fi,ij,fj->f", cosines, matrix, cosines)
+        unit = np.exp(np.log(spectrum).mean())
+        matrix, spectrum = matrix / unit, spectrum / unit
         inverse.append(1 / spectrum)
-        weight.append(prior / np.sqrt(np.prod(spectrum)))
+        weight.append(prior)
         whole.append(matrix.sum())
         difference.append(sign @ matrix @ sign)
     even = number // 2 - (number % 2 == 0)
     cut = (number + 1) // 2
     persists = [shape[1] for shape in SHAPES]
     single = [np.array(v, np.float32) for v in (cosines[:even, :cut], cosines[even:, :half], inverse)]
-    columns = [np.array(v, np.float32)[:, None] for v in (weight / np.max(weight), whole, difference, persists)]
+    columns = [np.array(v, np.float32)[:, None] for v in (weight, whole, difference, persists)]
     return single[:2], single[2], *columns
 
 
@@ -135,9 +139,16 @@ def _of_total(values):
         weight = weight / weight.sum(axis=0)
         error = SMALL * (weight * np.sqrt(whole * scale)).sum(axis=0)
         expected = (weight * np.sqrt(difference * scale)).sum(axis=0)
-        halves = np.abs(values[:half].sum(axis=0) - values[half : 2 * half].sum(axis=0))
+        early, late = values[:half], values[half : 2 * half]
+        halves = np.abs(early.sum(axis=0) - late.sum(axis=0))
         counted = np.where(halves > SURPRISE * expected, np.float32(1), (weight * persists).sum(axis=0))
-        return np.fmax(error, np.float32(counted) * halves) * size
+        error = np.where(_scatter(late) < SETTLED * _scatter(early), halves, np.fmax(error, counted * halves))
+        return error * size
+
+
+def _scatter(values):
+    """Sum of the squares of the deviations from the mean over the rows."""
+    return ((values - values.mean(axis=0)) ** 2).sum(axis=0)
 
 
 def _product(matrix, values):
