@@ -16,7 +16,7 @@ from .status import Status
 from .tolerance import LIMIT, run_to_tolerance
 
 Lyapunov = namedtuple("Lyapunov", "exponents stderr status steps")
-LyapunovHistory = namedtuple("LyapunovHistory", (*Lyapunov._fields, "history_steps", "history", "history_stderr"))
+LyapunovHistory = namedtuple("LyapunovHistory", "exponents stderr status steps history_steps history history_stderr")
 SHORT = 1 << 15  # steps that a run to a tolerance is taken to need, where its kernel is chosen
 
 
@@ -100,8 +100,8 @@ def _duration(steps, tolerance, limit, inputs, lengths, transient):
     tolerance = positive("tolerance", tolerance)
     if steps is not None:
         raise InputError(
-            "`steps` and `tolerance` are both given: `steps` is for a fixed length; leave it out to run until the errors"
-            " are below `tolerance`, with `limit` for the most steps."
+            "`steps` and `tolerance` are both given: `steps` is for a fixed length; leave it out to run until the"
+            " errors are below `tolerance`, with `limit` for the most steps."
         )
     limit = None if limit is None else whole("limit", limit, 1)
     if inputs is None or np.ndim(inputs := as_array("inputs", inputs)) < 2 or inputs.shape[-2] == 1:
@@ -131,7 +131,7 @@ def spectra_of(problem, wanted, device, dtype, threads, progress):
     exponents, stderr = np.empty((count, k)), np.empty((count, k))
     status, used = np.empty(count, np.int8), np.empty(count, np.int64)
     spare = point_uniforms(0, "spare", 0, 1, size * k).reshape(size, k)
-    records = [None] * count if history else None
+    records: list[tuple] = [()] * count if history else []
 
     def chunk(low, high, meter):
         points = high - low

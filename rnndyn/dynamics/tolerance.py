@@ -75,13 +75,10 @@ def _wanted(steps, excess, steps_before, excess_before):
 def _following(steps, spans, limits, wanted):
     """(steps of the next run, steps in a batch from then on): the shortest choice that reaches `wanted` steps."""
     number = steps // spans
-    ends, valid, longer = [], [], []
-    for join, add in CHOICES + LAST_CHOICES:
-        then = (number >> join) + add
-        longer.append(spans << join)
-        ends.append(then * longer[-1])
-        valid.append((number % (1 << join) == 0) & (then >= LEAST) & (then <= MOST) & (ends[-1] <= limits))
-    ends, valid, longer = np.array(ends), np.array(valid), np.array(longer)
+    join, add = np.array(CHOICES + LAST_CHOICES).T[:, :, None]
+    then, longer = (number >> join) + add, spans << join
+    ends = then * longer
+    valid = (number % (1 << join) == 0) & (then >= LEAST) & (then <= MOST) & (ends <= limits)
     usual = valid[: len(CHOICES)].any(axis=0)
     valid[len(CHOICES) :] &= ~usual
     reach = valid & (ends >= wanted)
