@@ -140,7 +140,7 @@ def _of_total(values):
         error = SMALL * (weight * np.sqrt(whole * scale)).sum(axis=0)
         expected = (weight * np.sqrt(difference * scale)).sum(axis=0)
         early, late = values[:half], values[half : 2 * half]
-        halves = np.abs(early.sum(axis=0) - late.sum(axis=0))
+        halves = np.abs(early.sum(axis=0) - late.sum(axis=0)) * np.float32(number / (2 * half))
         counted = np.where(halves > SURPRISE * expected, np.float32(1), (weight * persists).sum(axis=0))
         error = np.where(_scatter(late) < SETTLED * _scatter(early), halves, np.fmax(error, counted * halves))
         return error * size
