@@ -34,6 +34,13 @@ def whole(name, value, least):
     return int(value)
 
 
+def positive(name, value):
+    """A finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+        raise InputError(f"`{name}` must be a finite number above 0, not {value!r}.")
+    return float(value)
+
+
 def named(cell, weights):
     """{name: array} with PyTorch's `_l0` taken off; unknown names are refused with the nearest."""
     if not hasattr(weights, "items"):

@@ -66,8 +66,9 @@ def lyapunov(
             now = full(lane, t)
             due = now >= upcoming
             poor, rich = orthogonalise(
-                lane, frame, values, pitch, columns, spare, before, shifts, due, now - last, squares, powers, lost
-            )
+                lane, frame, values, pitch, columns, spare, before, shifts, due, now - last, squares, powers, lost,
+                adapt,
+            )  # fmt: skip
             last = select(due, now, last)
             pace, until = load(lane, tally, PACE), load(lane, tally, UNTIL)
             ended = due & (now >= until)
@@ -92,19 +93,19 @@ def lyapunov(
         if t >= stop:
             break
         pause = min(soon, stop)
-        dying = ~alive & alive
+        watched = alive & (upcoming < NEVER)  # not beyond its end, in the padding
+        dying = ~watched & watched
         while t < pause:  # a loop of its own: what is needed only when a lane is due stays out of its registers
             if stride > 0:
                 drive(lane, rows, inputs, theta, at, u, t * stride, x)
             tangent(lane, stages(cell), n, columns, pitch, theta, at, x, a, da, partials, state, frame)
             t += 1
-            dying = strayed(lane, state, values) & alive
+            dying = strayed(lane, state, values) & watched
             if some(dying):
                 break
         if some(dying):  # its growth up to here still counts, where it can be represented
-            going = dying & (upcoming < NEVER)
             counts = is_finite(lane, frame, pitch * columns)
-            upcoming = select(going, select(counts, full(lane, t), NEVER), upcoming)
+            upcoming = select(dying, select(counts, full(lane, t), NEVER), upcoming)
             alive = alive & ~dying
             soon = earliest(upcoming)
     store(lane, tally, ALIVE, select(alive, full(lane, 1.0), 0.0))

@@ -140,13 +140,16 @@ def _stride(cell, inputs):
 @dataclass
 class Spectra:
     """Growth of each point: `sums` (batches, points, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
-    (points, k) steps without rank; `alive`."""
+    (points, k) steps without rank; `alive`; after the last step of all, from where another call with no transient goes
+    on: `state` (points, S N) and `frame` (points, S N, k), orthogonal columns of any length."""
 
     sums: np.ndarray
     spans: np.ndarray
     steps: np.ndarray
     lost: np.ndarray
     alive: np.ndarray
+    state: np.ndarray
+    frame: np.ndarray
 
 
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
@@ -199,7 +202,9 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     used = np.maximum(tally[:, LAST] - transient, 0).astype(np.int64)
     unfinished = np.minimum(used // spans, BATCHES - 1)  # a diverged point's last batch was never closed
     sums[unfinished, np.arange(count)] += np.where(used[:, None] > 0, rest, 0.0)
-    return Spectra(sums, spans, used, lost.astype(np.float64), tally[:, ALIVE] > 0)
+    lost, alive = lost.astype(np.float64), tally[:, ALIVE] > 0
+    state, frame = run.unpack(full, count)[place, :values], _rows(run, frames, frame.shape)[place]
+    return Spectra(sums, spans, used, lost, alive, state, frame)
 
 
 def _columns(frame, pitch):
@@ -208,6 +213,13 @@ def _columns(frame, pitch):
     columns = np.zeros((points, k, pitch))
     columns[:, :, :rows] = frame.transpose(0, 2, 1)
     return columns.reshape(points, -1)
+
+
+def _rows(run, frames, shape):
+    """(points, rows, k) from tiles of columns: `_columns` undone."""
+    points, rows, k = shape
+    columns = run.unpack(frames[:, : k * run.layout.width * run.width], points).reshape(points, k, -1)
+    return np.ascontiguousarray(columns[:, :, :rows].transpose(0, 2, 1))
 
 
 def _tally(lengths, spans, transient, every):

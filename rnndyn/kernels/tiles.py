@@ -77,7 +77,7 @@ class Pace:
         return 32 if self.seconds is None else max(1, int(CALL / self.seconds))
 
     def slices(self, tiles, steps, begun=0):
-        """Yield (begin, end, first, count) from step `begun` on: whole runs of some tiles, or part of the run of one."""
+        """Yield (begin, end, first, count), from step `begun` on: whole runs of tiles, or part of the run of one."""
         begin, first = 0, begun
         while begin < tiles:
             fit = self.fit()
