@@ -54,14 +54,14 @@ def standard_error(sums, spans, steps):
     the growth is bounded still), 3.4 at 1e4, 1.6 at 1e5; with the half-difference in full, others are at 1.2 to 1.35.
     A correlation that outlasts a batch by far stays unseen: batches correlated by 0.6, 0.8, 0.9 give 91, 92, 83 %.
     """
-    from ..kernels import target
+    from ..kernels.spectra import total_errors
 
     whole = np.minimum(steps // spans, len(sums))  # batches that are complete
     error = np.full(sums.shape[1:], np.inf)
     for number in np.unique(whole[whole >= 2]):
         rows = np.flatnonzero(whole == number)
         part = sums[:number] if len(rows) == len(whole) else sums[:number, rows]
-        found = target.total_errors(part.reshape(number, -1), _tables(int(number)))
+        found = total_errors(part.reshape(number, -1), tables(int(number)))[1]
         error[rows] = found.reshape(len(rows), -1) / (number * spans[rows])[:, None]
     return error
 
@@ -86,7 +86,7 @@ def total(rows):
 
 
 @functools.lru_cache(maxsize=128)
-def _tables(number):
+def tables(number):
     """What `kernels.errorbars.total_error` needs for so many batches, the covariances in units that make each product
     of the g one."""
     lag = np.abs(np.subtract.outer(np.arange(number), np.arange(number)))

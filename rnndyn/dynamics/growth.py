@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errorbars import standard_error, total
+from .errorbars import standard_error, tables, total
 from .status import Status
 
 MOST = 64  # batches of a run that goes on
@@ -30,11 +30,35 @@ def estimates(growth):
     steps = growth.steps[:, None]
     counted = steps - growth.lost
     with np.errstate(invalid="ignore", divide="ignore"):
-        exponents = np.where(counted > 0, total(growth.sums) / counted, np.nan)
-        stderr = standard_error(growth.sums, growth.spans, growth.steps) * (steps / counted)
+        summed, stderr = sums_and_errors(growth)
+        exponents = np.where(counted > 0, summed / counted, np.nan)
+        stderr = stderr * (steps / counted)
     singular = (growth.lost > 0.5 * steps) & (steps > 0)
     stderr = np.where(singular, 0.0, np.where(np.isnan(exponents), np.nan, stderr))
     return np.where(singular, -np.inf, exponents), stderr
+
+
+def sums_and_errors(growth):
+    """(ln of all growth, error of its mean per step), (points, k).
+
+    Where most points have as many whole batches, as all that end alike have, a kernel takes the sums as they lie.
+    """
+    batches = getattr(growth, "batches", None)
+    if batches is None:
+        return total(growth.sums), standard_error(growth.sums, growth.spans, growth.steps)
+    whole = np.minimum(growth.steps // growth.spans, batches.rows)
+    alike = growth.alive & (whole == whole.max())
+    number = int(whole.max())
+    if number < 2:
+        return total(growth.sums), standard_error(growth.sums, growth.spans, growth.steps)
+    summed, errors = batches.totals(number, tables(number))
+    errors = errors / (number * growth.spans)[:, None]
+    if not alike.all():
+        others = np.flatnonzero(~alike)
+        sums = batches.array(others)
+        summed[others] = total(sums)
+        errors[others] = standard_error(sums, growth.spans[others], growth.steps[others])
+    return summed, errors
 
 
 def summary(growth):

@@ -100,13 +100,16 @@ def adjoints(
 
 
 def total_errors(
-    begin, end, lane, number, row, values, cosines, inverse, weight, whole, difference, persists, scratch, out
+    begin, end, lane, number, rows, row, tiles, cosines, inverse, weight, whole, difference, persists, scratch, totals,
+    errors,
 ):  # fmt: skip
-    """`total_error` for the columns begin..end-1, each a lane wide."""
+    """`total_error` for the tiles begin..end-1, `row` columns each."""
     for tile in range(begin, end):
-        _one_total_error(
-            lane, number, row, tile, values, cosines, inverse, weight, whole, difference, persists, scratch, out
-        )
+        for column in range(row):
+            _one_total_error(
+                lane, number, rows, row, column, tiles[tile], cosines, inverse, weight, whole, difference, persists,
+                scratch, totals[tile], errors[tile],
+            )  # fmt: skip
 
 
 COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, records, adjoints, total_errors)}

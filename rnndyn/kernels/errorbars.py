@@ -10,9 +10,11 @@ SETTLED = 1e-3  # of the variance of the batches in the first half: what is left
 
 
 def total_error(
-    lane, number, row, tile, values, cosines, inverse, weight, whole, difference, persists, scratch, out
+    lane, number, rows, row, column, values, cosines, inverse, weight, whole, difference, persists, scratch, totals,
+    errors,
 ):  # fmt: skip
-    """out[tile] = error of the sum of the `number` batches x_b = values[b row + tile].
+    """totals[column] = sum of the `rows` batches x_b = values[b row + column], errors[column] that of the sum of the
+    first `number` of them.
 
         I_f = (sum_b c_fb x_b)^2,  s_j = sum_f I_f / g_jf / (n - 1),  w_j ~ p_j s_j^(-(n-1)/2)
         error = sum_j w_j (V_j s_j)^(1/2),  of the difference of the halves: sum_j w_j (D_j s_j)^(1/2)
@@ -22,25 +24,25 @@ def total_error(
     """
     half, shapes = number // 2, len(weight)
     even = (number - 1) // 2
-    middle = load(lane, values, half * row + tile)  # equal batches have no error at all; of an odd number it is zero
+    middle = load(lane, values, half * row + column)  # equal batches have no error at all; of an odd number it is zero
     size = absolute(middle - middle)
     for b in range(number):
-        size = maximum(size, absolute(load(lane, values, b * row + tile) - middle))
+        size = maximum(size, absolute(load(lane, values, b * row + column) - middle))
     unit = 1.0 / select(size > 0.0, size, 1.0)
     early = late = size * 0.0
     for b in range(half):
-        one = (load(lane, values, b * row + tile) - middle) * unit
-        other = (load(lane, values, (number - 1 - b) * row + tile) - middle) * unit
+        one = (load(lane, values, b * row + column) - middle) * unit
+        other = (load(lane, values, (number - 1 - b) * row + column) - middle) * unit
         store(lane, scratch, b, one + other)
         store(lane, scratch, half + b, one - other)
         early = early + one
-        late = late + (load(lane, values, (half + b) * row + tile) - middle) * unit
+        late = late + (load(lane, values, (half + b) * row + column) - middle) * unit
     halves = absolute(early - late) * (number / (2.0 * half))
     first, second = early * (1.0 / half), late * (1.0 / half)  # means; then the scatter about them
     early = late = size * 0.0
     for b in range(half):
-        one = (load(lane, values, b * row + tile) - middle) * unit - first
-        other = (load(lane, values, (half + b) * row + tile) - middle) * unit - second
+        one = (load(lane, values, b * row + column) - middle) * unit - first
+        other = (load(lane, values, (half + b) * row + column) - middle) * unit - second
         early = fma(one, one, early)
         late = fma(other, other, late)
     for j in range(shapes):
@@ -68,7 +70,11 @@ def total_error(
         lasting = fma(likely, persists[j], lasting)
     counted = select(halves * total > SURPRISE * expected, total, lasting) * halves
     error = select(late < SETTLED * early, halves * total, maximum(SMALL * error, counted))
-    store(lane, out, tile, error / total * size)
+    store(lane, errors, column, error / total * size)
+    total = load(lane, values, column)
+    for b in range(1, rows):
+        total = total + load(lane, values, b * row + column)
+    store(lane, totals, column, total)
 
 
 @helper

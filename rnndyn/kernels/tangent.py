@@ -14,7 +14,7 @@ from .memory import give_back, load, own, store
 from .orbit import strayed
 from .polynomial import pick
 from .rule import stages
-from .step import drive, tangent
+from .step import drive, forward, tangent
 
 BATCHES = 32
 SHORTEST = 4  # steps in a batch
@@ -80,13 +80,13 @@ def lyapunov(
             if adapt:
                 calm = (load(lane, tally, CALM) + 1.0) * rich
                 longer = due & (calm >= (1.0 * PATIENCE if values > 1 else 2.0))
-                pace = select(longer, minimum(pace * 2.0, full(lane, 1.0 * LONGEST)), pace)
+                pace = select(
+                    longer, minimum(pace * 2.0, full(lane, 1.0 * LONGEST if values > 1 else 2.0 * LONGEST)), pace
+                )
                 pace = select(due & (poor > 0.0), maximum(pace * 0.5, full(lane, 1.0)), pace)
                 store(lane, tally, PACE, pace)
                 store(lane, tally, CALM, select(due, select(longer, 0.0, calm), load(lane, tally, CALM)))
-                # a multiple of the interval before the batch's end, where other lanes are due as well; the ceiling of
-                # a multiple of 1/16, as the interval is 1, 2, 4, 8 or 16
-                following = until - (nearest((until - now) / pace - 0.515625)) * pace
+                following = due_next(now, until, pace)
             upcoming = select(due, select(alive, minimum(following, until), NEVER), upcoming)
             upcoming = select(until >= NEVER, NEVER, upcoming)
             soon = earliest(upcoming)
@@ -95,6 +95,16 @@ def lyapunov(
         pause = min(soon, stop)
         watched = alive & (upcoming < NEVER)  # not beyond its end, in the padding
         dying = ~watched & watched
+        settling = min(pause, batch[1]) if values == 1 else t  # a scalar's frame needs no transient
+        while t < settling:
+            if stride > 0:
+                drive(lane, rows, inputs, theta, at, u, t * stride, x)
+            forward(lane, stages(cell), n, theta, at, x, a, state)
+            t += 1
+            dying = strayed(lane, state, values) & watched
+            if some(dying):
+                pause = t
+                break
         while t < pause:  # a loop of its own: what is needed only when a lane is due stays out of its registers
             if stride > 0:
                 drive(lane, rows, inputs, theta, at, u, t * stride, x)
@@ -116,6 +126,13 @@ def lyapunov(
     give_back(lane, all_squares, squares)
     give_back(lane, all_powers, powers)
     give_back(lane, tallies, tally)
+
+
+@helper
+def due_next(now, until, pace):
+    """The first time after `now` that is a multiple of the interval `pace` before the batch's end `until`, where other
+    lanes are due as well: the ceiling of a multiple of 1/32, as intervals are powers of two up to 32."""
+    return until - nearest((until - now) / pace - 0.515625) * pace
 
 
 @helper

@@ -9,23 +9,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import cpu
+from . import cpu, dense_run
+from . import spectra as _spectra
 from .adjoint import BLOCK
+from .budget import at_once
 from .known import Known
 from .lane import Lane
 from .machine import register_bits, register_count
 from .rule import bind
-from .step import COLUMNS, Layout, kept
-from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT
-from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
+from .step import Layout, kept
+from .tiles import Meter, Pace, Stopped, aligned, chunks, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
+LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
-# Steps after which points whose frames need the same interval are put side by side: a tile is orthogonalised whenever
-# one of its lanes is due.
-REGROUPED = (64, 256)
-REGISTERS = 4  # of a lane of error bars: sums wait four cycles for the last
+COPIES = {False: 3, True: 6}  # of a point's numbers, as float64, that lanes or the dense path hold on the way
+TEAM = 256 * 256  # numbers of a frame from which on several threads work on one network
 
 
 def lane_width(dtype, units):
@@ -39,11 +39,27 @@ def lane_width(dtype, units):
     return registers * register_bits() // (8 * np.dtype(dtype).itemsize)
 
 
+def _path(run, columns):
+    """The faster path, from what a network is alone: "dense" or "lanes".
+
+    Of a core, microseconds a step on AVX-512, dense and lanes, re-orthonormalised at every step (and where the frame
+    tells): Elman N = 32, all exponents: 5.3, 2.9 (3.9, 3.0); 64: 28, 23 (20, 23); 96: 83, 92 (64, 93); 128: 185, 260
+    (143, 265); 256: 1500, 2270; LSTM N = 32, 64 exponents: 56, 61. First 8 exponents: N = 64: 2.2, 1.9; 96: 4.4, 4.7;
+    256: 27, 43. Orbits: N = 64: 0.33, 0.39; 96: 0.79, 0.81; 256: 5.6, 6.3. Float32, all exponents: N = 96: 54, 47;
+    256: 860, 1180.
+    """
+    cell = run.cell
+    numbers = len(cell.gates) * cell.units**2 + cell.state_size * columns
+    large = numbers >= LARGE[run.dtype]
+    return "dense" if run.device == "cpu" and large else "lanes"
+
+
 @dataclass
 class Run:
     """What all chunks of one call share.
 
     work: (steps of all points together, columns of the products beside the state's own).
+    path: "lanes" (networks side by side) or "dense" (one after another); by default the faster one.
     A kernel for the very sizes takes half the time of one for all sizes (tanh N = 8, all exponents: 107 and 230 ns a
     step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one.
     """
@@ -55,6 +71,8 @@ class Run:
     width: int | None = None
     pace: Pace = field(default_factory=Pace)
     arrays: int = 0
+    path: str | None = None
+    team: int = 1
 
     def __post_init__(self):
         self.bound = bind(self.cell)
@@ -63,10 +81,34 @@ class Run:
             self.width = lane_width(self.dtype, self.cell.units) if self.device == "cpu" else 1
         self.lane = Lane(self.dtype, self.width)
         steps, columns = self.work
+        self.columns = columns
         rows, units = self.layout.rows, self.cell.units
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
         known = self.device == "cpu" and units <= KNOWN and seconds >= WORTH
         self.kind = Known if known else tuple
+        self.dense = (self.path or _path(self, columns)) == "dense"
+
+    def rounds(self, count, values, threads, what):
+        """(ranges of points, threads that take them, team of threads for each network), to be worked off in turn.
+
+        values: packed numbers a point. In memory are no more points at once than the budget lets. With fewer networks
+        than threads, threads work on one together; no number depends on it.
+        Raises InputError if one range is beyond the budget.
+        """
+        units = 1 if self.dense else self.width
+        need = 8 * COPIES[self.dense] * units * max(values, 1)
+        workers = at_once(need, threads, f"{what}, {units} networks side by side," if units > 1 else what)
+        if not self.dense:
+            return [(chunks(count, self.width, values, threads), workers, 1)]
+        single = [(low, low + 1) for low in range(count)]
+        whole = count // workers * workers
+        parts = [(single[:whole], workers), (single[whole:], max(1, count - whole))]
+        large = self.columns * self.cell.state_size >= TEAM
+        return [(ranges, many, threads // many if large else 1) for ranges, many in parts if ranges]
+
+    def flat(self, size):
+        """Zeros, apart from the last array."""
+        return aligned((size,), self.dtype, self._shift(), np.zeros)
 
     def pack(self, points):
         return pack(points, self.width, self.dtype, self._shift())
@@ -114,6 +156,8 @@ class Run:
 def trajectories(run, theta, state, inputs, steps, keep, meter):
     """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N)."""
     cell, layout = run.cell, run.layout
+    if run.dense:
+        return dense_run.trajectories(run, theta, state, inputs, steps, keep, _stride(cell, inputs), meter)
     count, values = len(theta), cell.state_size
     packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
     full = run.zeros(len(packed), layout.width)
@@ -137,99 +181,13 @@ def _stride(cell, inputs):
     return cell.inputs if inputs.shape[1] > 1 else 0
 
 
-@dataclass
-class Spectra:
-    """Growth of each point: `sums` (batches, points, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
-    (points, k) steps without rank; `alive`; after the last step of all, from where another call with no transient goes
-    on: `state` (points, S N) and `frame` (points, S N, k), orthogonal columns of any length."""
-
-    sums: np.ndarray
-    spans: np.ndarray
-    steps: np.ndarray
-    lost: np.ndarray
-    alive: np.ndarray
-    state: np.ndarray
-    frame: np.ndarray
-
-
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
-    """Growth of the frames' columns after `transient` steps; lengths (points,) are all steps of each point.
+    """`Spectra` of the frames' columns after `transient` steps; lengths (points,) are all steps of each point.
 
     frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame.
     """
-    cell, layout = run.cell, run.layout
-    count, values, columns = frame.shape
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
-    tiles, w = len(packed), run.width
-    steps = int(lengths.max())
-    full = run.zeros(tiles, layout.width)
-    full[:, : values * w] = run.pack(state)
-    frames = run.zeros(tiles, layout.width * columns + values)  # and a column of scratch
-    frames[:, : layout.width * columns * w] = run.pack(_columns(frame, layout.width))
-    squares, powers, levels, lost = (run.zeros(tiles, columns) for _ in range(4))
-    squares[:] = 1
-    sums = run.zeros(tiles, BATCHES * columns)
-    spans = np.maximum(-(-(lengths - transient) // BATCHES), SHORTEST)
-    tally = run.pack(_tally(lengths, spans, transient, every))
-    batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
-    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
-    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
-    before, shifts = run.scratch(columns), run.scratch(columns)
-    spare = run.pack(np.broadcast_to(_columns(spare[None], layout.width), (w, layout.width * columns)))[0]
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)
-    room = run.room(packed, x, a, da, partials, full, frames, squares, tally)
-    order, begun = np.arange(count), 0
-    for ended in [*(t for t in REGROUPED if every is None and min(w, tiles, values) > 1 and 2 * t < steps), steps]:
-        if begun:
-            new = np.argsort(run.unpack(tally, count)[:, PACE], kind="stable")
-            order = order[new]
-            for array in (packed, u, full, frames, squares, powers, levels, lost, sums, tally):
-                array[:] = run.pack(run.unpack(array, count)[new])
-        for part in run.pace.slices(tiles, ended, begun):
-            run.call(
-                cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps, stride, int(every is None),
-                batch, packed, u, x, a, da, partials, full, frames, spare, before, shifts, squares, powers, levels,
-                lost, sums, tally,
-            )  # fmt: skip
-        begun = ended
-    place = np.argsort(order)
-    tally, squares, powers, levels, lost = (
-        run.unpack(array, count)[place] for array in (tally, squares, powers, levels, lost)
-    )
-    rest = 0.5 * np.log(np.float64(squares)) + powers * np.log(2.0) - levels
-    sums = sums.reshape(tiles, BATCHES, columns, w).transpose(1, 0, 3, 2).reshape(BATCHES, tiles * w, columns)
-    sums = sums[:, place].astype(np.float64, copy=False)
-    used = np.maximum(tally[:, LAST] - transient, 0).astype(np.int64)
-    unfinished = np.minimum(used // spans, BATCHES - 1)  # a diverged point's last batch was never closed
-    sums[unfinished, np.arange(count)] += np.where(used[:, None] > 0, rest, 0.0)
-    lost, alive = lost.astype(np.float64), tally[:, ALIVE] > 0
-    state, frame = run.unpack(full, count)[place, :values], _rows(run, frames, frame.shape)[place]
-    return Spectra(sums, spans, used, lost, alive, state, frame)
-
-
-def _columns(frame, pitch):
-    """(points, rows, k) -> (points, k * pitch): column after column, each filled up with zeros."""
-    points, rows, k = frame.shape
-    columns = np.zeros((points, k, pitch))
-    columns[:, :, :rows] = frame.transpose(0, 2, 1)
-    return columns.reshape(points, -1)
-
-
-def _rows(run, frames, shape):
-    """(points, rows, k) from tiles of columns: `_columns` undone."""
-    points, rows, k = shape
-    columns = run.unpack(frames[:, : k * run.layout.width * run.width], points).reshape(points, k, -1)
-    return np.ascontiguousarray(columns[:, :, :rows].transpose(0, 2, 1))
-
-
-def _tally(lengths, spans, transient, every):
-    """The lanes of `tally` at the start (see `tangent`)."""
-    tally = np.zeros((len(lengths), TALLY))
-    tally[:, ALIVE] = 1
-    tally[:, BATCH] = -2 if transient else -1
-    tally[:, PACE] = 1 if every is None else every
-    tally[:, SPAN], tally[:, END], tally[:, TRANSIENT] = spans, lengths, transient
-    return tally
+    given, stride = (theta, state, frame, spare, inputs, lengths, transient, every), _stride(run.cell, inputs)
+    return (dense_run if run.dense else _spectra).spectra(run, *given, stride, meter)
 
 
 @dataclass
@@ -343,20 +301,3 @@ def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
             first = max(base, min(stop - pace.fit(), stop - 1) // BLOCK * BLOCK)
             backward(tile, tile + 1, base, first, stop - first, False)
             stop = first
-
-
-def total_errors(values, tables):
-    """Standard error of the sum over the rows of values (batches, columns), (columns,); tables: see `total_error`.
-
-    80 ns a column, where NumPy takes 350 to 4 000: as long as three steps of a scalar map.
-    """
-    number, columns = values.shape
-    width = REGISTERS * register_bits() // 64
-    row = -(-columns // width)
-    padded, out = aligned((number, row * width), np.float64), aligned((row * width,), np.float64)
-    padded[:, :columns], padded[:, columns:] = values, 0.0
-    scratch = aligned(((number + len(tables[2])) * width,), np.float64)
-    cpu.COMPILED[cpu.total_errors](
-        0, row, Lane("float64", width), number, row, padded.reshape(-1), *tables, scratch, out
-    )
-    return out[:columns]
