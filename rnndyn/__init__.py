@@ -22,6 +22,7 @@ LAZY = {
     "reach": ".dynamics",
     "Start": ".dynamics",
     "Lyapunov": ".dynamics",
+    "LyapunovHistory": ".dynamics",
     "Gradients": ".dynamics",
     "Attractors": ".dynamics",
     "Status": ".dynamics",

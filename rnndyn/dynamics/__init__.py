@@ -2,7 +2,7 @@
 
 from .attractors import Attractors, attractors
 from .gradients import Gradients, gradients, slope
-from .lyapunov import Lyapunov, lyapunov
+from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
 from .reach import outputs, reach
 from .start import Start
 from .status import Status
@@ -12,6 +12,7 @@ __all__ = [
     "Attractors",
     "Gradients",
     "Lyapunov",
+    "LyapunovHistory",
     "Start",
     "Status",
     "attractors",

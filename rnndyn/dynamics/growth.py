@@ -21,8 +21,10 @@ class Growth(NamedTuple):
     alive: np.ndarray
 
     def at(self, rows):
-        """The growth of some points."""
-        return Growth(self.sums[:, rows], self.spans[rows], self.steps[rows], self.lost[rows], self.alive[rows])
+        """The growth of some points, without the batches that none of them has."""
+        spans, steps = self.spans[rows], self.steps[rows]
+        used = int((-(-steps // spans)).max(initial=0))
+        return Growth(self.sums[:used, rows], spans, steps, self.lost[rows], self.alive[rows])
 
 
 def estimates(growth):
@@ -119,13 +121,16 @@ class Growing:
 
         Those before and those found are joined in pairs until they are as long; what is shorter than one is added up.
         """
-        own = self.growth.at(rows)
-        sums = _lengthened(own.sums, np.where(own.steps > 0, own.spans, spans), spans)
         new = _lengthened(found.sums, np.minimum(found.spans, spans), spans)
-        number, column = own.steps // spans, np.arange(len(spans))
-        for row in range(len(new)):
-            sums[np.minimum(number + row, MOST), column] += new[row]
-        self.growth.sums[:, rows] = sums
+        steps = self.growth.steps[rows]
+        if not steps.any():
+            self.growth.sums[: len(new), rows] = new
+        else:
+            sums = _lengthened(self.growth.sums[:, rows], np.where(steps > 0, self.growth.spans[rows], spans), spans)
+            number, column = steps // spans, np.arange(len(spans))
+            for row in range(len(new)):
+                sums[np.minimum(number + row, MOST), column] += new[row]
+            self.growth.sums[:, rows] = sums
         self.growth.spans[rows] = spans
         self.growth.steps[rows] += found.steps
         self.growth.lost[rows] += found.lost

@@ -58,18 +58,18 @@ def lyapunov(
 
     Returns Lyapunov(exponents (..., k) from large to small, stderr (..., k), status (...), steps (...)).
     `transient` steps move state and frame, then `steps` count; or, with `tolerance` instead, as many as it takes until
-    every stderr is at most that, point by point, `limit` at most (1 000 000, or all inputs; then NOT_CONVERGED), of
-    which `steps` tells how many counted. k: how many (all). qr_every: steps between
-    re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I): exponents
-    of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, first_index +
-    point), as the frame is. Of a network: the union of its cells' conditional spectra, each driven by the layer below.
+    every stderr is at most that, point by point, `limit` at most (1 000 000, or all inputs; then NOT_CONVERGED):
+    `steps` tells how many counted. k: how many (all). qr_every: steps between re-orthonormalisations (None: chosen from
+    the frame's conditioning). inputs (..., transient + steps, I): exponents of the driven system. state: an array or a
+    `Start`; None: 0.1 times standard normal from (seed, first_index + point), as the frame is. Of a network: the union
+    of its cells' conditional spectra, each driven by the layer below; to a tolerance, its lower layers run all `limit`
+    steps, and each cell goes on until its own exponents are told.
     history: return LyapunovHistory, with three fields more: `history_steps` (..., H), `history` and `history_stderr`
     (..., H, k), the estimates after each of a run's batches, the last of them the result.
-    stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
-    of the two halves (`errorbars`). Exponents are -inf with stderr 0 where the rank is lost in more than half of the
-    steps.
+    stderr is the larger of the batch-means error (which sees autocorrelation) and, where chance does not explain it,
+    half the difference between the means of the two halves (see `errorbars`). Exponents are -inf with stderr 0 where
+    the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
-    A network's lower layers run all `limit` steps, and each cell goes on until its own exponents are told.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
     transient = whole("transient", transient, 0)
