@@ -7,6 +7,7 @@ from numba import njit
 
 from . import adjoint as _adjoint
 from . import orbit as _orbit
+from . import push as _push
 from . import tangent as _tangent
 from .cache import cached
 from .helper import helper
@@ -18,6 +19,7 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 _one_orbit = helper(_orbit.orbit)
 _one_lyapunov = helper(_tangent.lyapunov)
+_one_push = helper(_push.push)
 _one_record = helper(_adjoint.record)
 _one_adjoint = helper(_adjoint.adjoint)
 
@@ -64,6 +66,20 @@ def spectra(
     restore_denormals(old)
 
 
+def pushes(
+    begin, end, lane, cell, sizes, at, room, first, steps, stride, every, keep, theta, u, x, a, da, partials, state,
+    frame, spare, record, path,
+):  # fmt: skip
+    """`push` for the tiles begin..end-1; x, a, da, partials are scratch of one tile, `spare` is the same for all."""
+    old = flush_denormals()
+    for tile in range(begin, end):
+        _one_push(
+            lane, cell, sizes, at, room, first, steps, stride, every, keep, theta[tile], u[tile], x, a, da, partials,
+            state[tile], frame[tile], spare, record[tile], path[tile],
+        )  # fmt: skip
+    restore_denormals(old)
+
+
 def records(
     begin, end, lane, cell, sizes, at, room, base, first, steps, stride, theta, u, x, a, state, before, partials, v, gx,
     length, tally,
@@ -97,4 +113,4 @@ def adjoints(
     restore_denormals(old)
 
 
-COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, records, adjoints)}
+COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, pushes, records, adjoints)}
