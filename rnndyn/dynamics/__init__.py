@@ -1,25 +1,38 @@
-"""Quantities on bare arrays: orbits, Lyapunov spectra, gradients, attractors, theory."""
+"""Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
+from .finite_time import FiniteTime, finite_time
 from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, lyapunov
 from .reach import outputs, reach
+from .spectrum import entropy, kaplan_yorke, memory_time
 from .start import Start
 from .status import Status
 from .trajectory import last_state, trajectory
+from .two_trajectories import TwoTrajectories, two_trajectories
+from .volume import Volume, volume
 
 __all__ = [
     "Attractors",
+    "FiniteTime",
     "Gradients",
     "Lyapunov",
     "Start",
     "Status",
+    "TwoTrajectories",
+    "Volume",
     "attractors",
+    "entropy",
+    "finite_time",
     "gradients",
+    "kaplan_yorke",
     "last_state",
     "lyapunov",
+    "memory_time",
     "outputs",
     "reach",
     "slope",
     "trajectory",
+    "two_trajectories",
+    "volume",
 ]
