@@ -1,6 +1,7 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
+from .covariant import CovariantVectors, covariant_vectors
 from .finite_time import FiniteTime, finite_time
 from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, lyapunov
@@ -14,6 +15,7 @@ from .volume import Volume, volume
 
 __all__ = [
     "Attractors",
+    "CovariantVectors",
     "FiniteTime",
     "Gradients",
     "Lyapunov",
@@ -22,6 +24,7 @@ __all__ = [
     "TwoTrajectories",
     "Volume",
     "attractors",
+    "covariant_vectors",
     "entropy",
     "finite_time",
     "gradients",
