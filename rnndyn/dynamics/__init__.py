@@ -10,6 +10,7 @@ from .spectrum import entropy, kaplan_yorke, memory_time
 from .start import Start
 from .status import Status
 from .trajectory import last_state, trajectory
+from .transient_growth import TransientGrowth, transient_growth
 from .two_trajectories import TwoTrajectories, two_trajectories
 from .volume import Volume, volume
 
@@ -21,6 +22,7 @@ __all__ = [
     "Lyapunov",
     "Start",
     "Status",
+    "TransientGrowth",
     "TwoTrajectories",
     "Volume",
     "attractors",
@@ -36,6 +38,7 @@ __all__ = [
     "reach",
     "slope",
     "trajectory",
+    "transient_growth",
     "two_trajectories",
     "volume",
 ]
