@@ -3,6 +3,7 @@
 from .attractors import Attractors, attractors
 from .covariant import CovariantVectors, covariant_vectors
 from .finite_time import FiniteTime, finite_time
+from .gali import Gali, gali
 from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, lyapunov
 from .reach import outputs, reach
@@ -13,11 +14,13 @@ from .trajectory import last_state, trajectory
 from .transient_growth import TransientGrowth, transient_growth
 from .two_trajectories import TwoTrajectories, two_trajectories
 from .volume import Volume, volume
+from .zero_one import ZeroOne, zero_one
 
 __all__ = [
     "Attractors",
     "CovariantVectors",
     "FiniteTime",
+    "Gali",
     "Gradients",
     "Lyapunov",
     "Start",
@@ -25,10 +28,12 @@ __all__ = [
     "TransientGrowth",
     "TwoTrajectories",
     "Volume",
+    "ZeroOne",
     "attractors",
     "covariant_vectors",
     "entropy",
     "finite_time",
+    "gali",
     "gradients",
     "kaplan_yorke",
     "last_state",
@@ -41,4 +46,5 @@ __all__ = [
     "transient_growth",
     "two_trajectories",
     "volume",
+    "zero_one",
 ]
