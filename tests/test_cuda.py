@@ -38,8 +38,8 @@ def finish(process):
 # --- PTX for compute capability 9.0, without a driver -----------------------------------------------------------------
 
 COMPILED = {
-    "tanh": ("orbit", "lyapunov", "adjoint"),
-    "lstm": ("orbit", "lyapunov", "record", "adjoint"),
+    "tanh": ("orbit", "lyapunov", "push", "adjoint"),
+    "lstm": ("orbit", "lyapunov", "push", "record", "adjoint"),
     "gru_before": ("adjoint",),  # two stages, forward and back
 }
 DTYPES = ("float32", "float64")
@@ -110,7 +110,7 @@ CASES = [
     ("GatedAntisymmetric", 2, 1, "float64"),  # a transposed product, more drives than gates
     ("CoRNN", 3, 1, "float32"),  # two matrices in one stage
 ]
-QUANTITIES = ("trajectory", "lyapunov", "lyapunov adaptive", "gradients", "gradients in parts")
+QUANTITIES = ("trajectory", "lyapunov", "lyapunov adaptive", "covariant", "volume", "gradients", "gradients in parts")
 POINTS, STEPS, PART = 3, 9, 32  # a run of more steps than `PART` begins with a call of so many
 
 
@@ -128,6 +128,10 @@ def quantity(rd, name, family, units, inputs, dtype):
     if name.startswith("lyapunov"):
         k, every = max(1, cell.state_size - 1), None if "adaptive" in name else 2
         return rd.lyapunov(cell, weights, k=k, qr_every=every, transient=2, **given | {"steps": steps - 2})
+    if name == "covariant":
+        return rd.covariant_vectors(cell, weights, transient=2, backward=2, **given | {"steps": steps - 4})
+    if name == "volume":
+        return rd.volume(cell, weights, lengths=lengths, **given)
     cotangent = rng.normal(size=(POINTS, steps + 1, cell.state_size))
     return rd.gradients(cell, weights, cotangent=cotangent, lengths=lengths, **given)
 
@@ -166,12 +170,12 @@ def test_simulator_equals_the_twin(simulated, name, case):
     results = simulated[0]
     found = results["Simulated", name, *case]
     assert_same_result(found, results["Run", name, *case])
-    first = found if isinstance(found, np.ndarray) else found[-1 if name.startswith("lyapunov") else 2]
+    first = found if isinstance(found, np.ndarray) else found[2 if name.startswith("gradients") else -1]
     assert np.isfinite(first).any()
 
 
 def test_all_entries_ran_on_the_simulator(simulated):
-    assert simulated[1] == {"orbit", "lyapunov", "record", "adjoint"}
+    assert simulated[1] == {"orbit", "lyapunov", "push", "record", "adjoint"}
 
 
 def test_the_simulator_is_no_gpu(simulated):

@@ -1,26 +1,51 @@
-"""Quantities on bare arrays: orbits, Lyapunov spectra, gradients, attractors, theory."""
+"""Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
+from .covariant import CovariantVectors, covariant_vectors
+from .finite_time import FiniteTime, finite_time
+from .gali import Gali, gali
 from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
 from .reach import outputs, reach
+from .spectrum import entropy, kaplan_yorke, memory_time
 from .start import Start
 from .status import Status
 from .trajectory import last_state, trajectory
+from .transient_growth import TransientGrowth, transient_growth
+from .two_trajectories import TwoTrajectories, two_trajectories
+from .volume import Volume, volume
+from .zero_one import ZeroOne, zero_one
 
 __all__ = [
     "Attractors",
+    "CovariantVectors",
+    "FiniteTime",
+    "Gali",
     "Gradients",
     "Lyapunov",
     "LyapunovHistory",
     "Start",
     "Status",
+    "TransientGrowth",
+    "TwoTrajectories",
+    "Volume",
+    "ZeroOne",
     "attractors",
+    "covariant_vectors",
+    "entropy",
+    "finite_time",
+    "gali",
     "gradients",
+    "kaplan_yorke",
     "last_state",
     "lyapunov",
+    "memory_time",
     "outputs",
     "reach",
     "slope",
     "trajectory",
+    "transient_growth",
+    "two_trajectories",
+    "volume",
+    "zero_one",
 ]

@@ -8,6 +8,7 @@ from numba import njit
 from . import adjoint as _adjoint
 from . import errorbars as _errorbars
 from . import orbit as _orbit
+from . import push as _push
 from . import tangent as _tangent
 from .cache import cached
 from .helper import helper
@@ -19,6 +20,7 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 _one_orbit = helper(_orbit.orbit)
 _one_lyapunov = helper(_tangent.lyapunov)
+_one_push = helper(_push.push)
 _one_record = helper(_adjoint.record)
 _one_adjoint = helper(_adjoint.adjoint)
 _one_total_error = helper(_errorbars.total_error)
@@ -62,6 +64,20 @@ def spectra(
             lane, cell, sizes, at, room, first, steps, total, stride, adapt, batch, theta[tile], u[tile], x, a, da,
             partials, state[tile], frame[tile], spare, before, shifts, squares[tile], powers[tile], levels[tile],
             lost[tile], sums[tile], tally[tile],
+        )  # fmt: skip
+    restore_denormals(old)
+
+
+def pushes(
+    begin, end, lane, cell, sizes, at, room, first, steps, stride, every, keep, theta, u, x, a, da, partials, state,
+    frame, spare, record, path,
+):  # fmt: skip
+    """`push` for the tiles begin..end-1; x, a, da, partials are scratch of one tile, `spare` is the same for all."""
+    old = flush_denormals()
+    for tile in range(begin, end):
+        _one_push(
+            lane, cell, sizes, at, room, first, steps, stride, every, keep, theta[tile], u[tile], x, a, da, partials,
+            state[tile], frame[tile], spare, record[tile], path[tile],
         )  # fmt: skip
     restore_denormals(old)
 
@@ -112,4 +128,4 @@ def total_errors(
             )  # fmt: skip
 
 
-COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, records, adjoints, total_errors)}
+COMPILED = {f: cached(njit(**OPTIONS)(f)) for f in (orbits, spectra, pushes, records, adjoints, total_errors)}

@@ -20,6 +20,7 @@ from .adjoint import adjoint, record
 from .lane import Lane
 from .orbit import orbit
 from .primitive import primitive
+from .push import push
 from .rule import bind
 from .tangent import lyapunov
 
@@ -31,7 +32,7 @@ except ImportError as error:  # numba-cuda without the libraries of its extra
     cuda, MISSING = None, str(error)
 
 THREADS = 64  # threads in a block
-KERNELS = {"orbit": orbit, "lyapunov": lyapunov, "record": record, "adjoint": adjoint}
+KERNELS = {"orbit": orbit, "lyapunov": lyapunov, "push": push, "record": record, "adjoint": adjoint}
 
 
 # --- the entry --------------------------------------------------------------------------------------------------------
@@ -130,7 +131,13 @@ def _there(argument, begin, end):
     return np.ascontiguousarray(argument[begin:end].T)
 
 
-STEPS = {cpu.orbits: (orbit,), cpu.spectra: (lyapunov,), cpu.records: (record,), cpu.adjoints: (record, adjoint)}
+STEPS = {
+    cpu.orbits: (orbit,),
+    cpu.spectra: (lyapunov,),
+    cpu.pushes: (push,),
+    cpu.records: (record,),
+    cpu.adjoints: (record, adjoint),
+}
 COMPILED = {function: partial(_run, function) for function in STEPS}
 
 
@@ -148,12 +155,13 @@ def available():
 
 # --- PTX without a driver ---------------------------------------------------------------------------------------------
 
-LENGTHS = {"orbit": (4, 4), "lyapunov": (6, 9), "record": (10, 4), "adjoint": (10, 4)}  # of a kernel's `sizes`, `room`
+# of a kernel's `sizes`, `room`
+LENGTHS = {"orbit": (4, 4), "lyapunov": (6, 9), "push": (6, 7), "record": (10, 4), "adjoint": (10, 4)}
 TUPLES = {"at": 5, "batch": 2}
 
 
 def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0)):
-    """The PTX of a kernel ("orbit", "lyapunov", "record" or "adjoint") for a cell; needs neither GPU nor driver."""
+    """The PTX of a kernel (a name of `KERNELS`) for a cell; needs neither GPU nor driver."""
     function, lengths = KERNELS[kernel], TUPLES | dict(zip(("sizes", "room"), LENGTHS[kernel], strict=True))
     names, integer = _scalars(function), types.int64
     scalars = [types.UniTuple(integer, lengths[name]) if name in lengths else integer for name in names]
