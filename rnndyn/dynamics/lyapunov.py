@@ -6,7 +6,7 @@ import numpy as np
 
 from ..cells.network import Network
 from ..errors import InputError
-from .batch import Problem, whole
+from .batch import Problem, grid_index, index_axes, whole
 from .call import check, over_points
 from .random import point_uniforms, random_start
 from .start import begun
@@ -38,15 +38,17 @@ def lyapunov(
     Returns Lyapunov(exponents (..., k) from large to small, stderr (..., k), status (...), steps (...)).
     `transient` steps move state and frame, then `steps` count. k: how many (all). qr_every: steps between
     re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I): exponents
-    of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, first_index +
-    point), as the frame is. Of a network: the union of its cells' conditional spectra, each driven by the layer below.
+    of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, grid index), as the
+    frame is. first_index: the grid index of the first point, the others count on; or an array (...) of the index of
+    each, which broadcasts with the batch. Of a network: the union of its cells' conditional spectra, each driven by the
+    layer below.
     stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
     of the two halves. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
     transient = whole("transient", transient, 0)
-    first_index, seed = whole("first_index", first_index, 0), whole("seed", seed, 0)
+    first_index, seed = grid_index(first_index), whole("seed", seed, 0)
     state, _ = begun(state, getattr(cell, "state_size", 0))
     device, dtype, threads = check(cell, device, dtype, threads)
     size = cell.state_size
@@ -60,7 +62,8 @@ def lyapunov(
         from .network import network_lyapunov
 
         return network_lyapunov(cell, weights, given, k, how, progress)
-    return spectra_of(Problem(cell, weights, **given), transient, k, *how, progress)
+    problem = Problem(cell, weights, **given, extra=lambda _: index_axes(first_index))
+    return spectra_of(problem, transient, k, *how, progress)
 
 
 def spectra_of(problem, transient, k, every, seed, first_index, device, dtype, threads, progress):
@@ -76,16 +79,13 @@ def spectra_of(problem, transient, k, every, seed, first_index, device, dtype, t
     spare = point_uniforms(0, "spare", 0, 1, size * k).reshape(size, k)
 
     def chunk(low, high, meter):
-        points = high - low
-        if "state" in problem.batch.arrays:
-            start = problem.state(low, high)
-        else:
-            start = random_start(seed, first_index + low, points, size)
+        points, first = high - low, problem.batch.index(first_index, low, high)
+        start = problem.state(low, high) if "state" in problem.batch.arrays else random_start(seed, first, points, size)
         growth = target.spectra(
             run,
             problem.theta(low, high, run.layout),
             start,
-            _frame(seed, first_index + low, points, size, k),
+            _frame(seed, first, points, size, k),
             spare,
             problem.inputs(low, high),
             problem.lengths(low, high),
