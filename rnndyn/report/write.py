@@ -53,8 +53,8 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
         leave[f"{figure.name}.png"] = figure.png
         if figure.svg is not None:
             leave[f"{figure.name}.svg"] = figure.svg
-        if len(figure.csv) > TABLE_LIMIT:
-            leave[f"{figure.name}.csv.gz"] = figure.csv
+        if len(figure.table) > TABLE_LIMIT:
+            leave[f"{figure.name}.csv.gz"] = figure.table
     if figures:
         leave[f"{THUMBNAIL}.png"] = thumbnail(figures[0].picture)
     try:
