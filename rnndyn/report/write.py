@@ -21,12 +21,13 @@ GALLERY = "reports"  # a folder of this name above a report gets a gallery of al
 
 def prepare() -> None:
     """Import and warm up what a report needs: more than a second that can pass while kernels run."""
-    import jinja2  # noqa: F401
-    import xarray  # noqa: F401
-
+    from rnndyn.report import explore, page  # noqa: F401
     from rnndyn.report.figures import warm_up
+    from rnndyn.report.template import template
 
     warm_up()
+    for name in ("page.html.j2", "map.html.j2", "gallery.html.j2"):
+        template(name)
 
 
 def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
