@@ -105,7 +105,7 @@ def thumbnail(picture: Picture) -> bytes:
     return images.png(images.pixels(figure, 100))
 
 
-def _figure(draw: Callable[["Canvas"], None], small: bool = False) -> "tuple[Any, Canvas]":
+def _figure(draw: Callable[["Canvas"], Any], small: bool = False) -> "tuple[Any, Canvas]":
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Empty

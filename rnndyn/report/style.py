@@ -162,7 +162,8 @@ class Canvas:
         from matplotlib.lines import Line2D
         from matplotlib.text import Text
 
-        for artist in (*self.figure.findobj(Text), *self.figure.findobj(Line2D)):
+        inked: list[Any] = [*self.figure.findobj(Text), *self.figure.findobj(Line2D)]
+        for artist in inked:
             if artist.get_color() == INK:
                 artist.set_color(CHALK)
         self.figure.set_facecolor(CARD)
