@@ -33,6 +33,7 @@ RC: dict[Any, Any] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
+    "axes.titley": 1.0,  # a place that is given is not looked for: that took an eighth of the drawing
     "axes.labelsize": 14,
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
