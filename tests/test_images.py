@@ -1,13 +1,16 @@
 """Figures as files: dark ones, vectors, and the tables of their numbers."""
 
+import base64
 import csv
 import gzip
 import io
+import re
 import types
 
 import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 
 from rnndyn.report import figures, images, plot, style
 from rnndyn.report.pictures import Picture
@@ -71,7 +74,8 @@ def test_a_vector_file_of_a_large_map_holds_an_image():
     """262 144 points are pixels in it, the axes and words are not; the same bytes each time."""
     figure, _ = figures._figure(lambda canvas: plot.map(exponents(512), ax=canvas))
     drawn = images.svg(figure)
-    assert b"<image" in drawn
+    found = re.findall(rb'<image[^>]*base64,\s*([A-Za-z0-9+/=\s]+)"', drawn)
+    assert (512, 512) in [Image.open(io.BytesIO(base64.b64decode(data))).size for data in found]
     assert 20 < drawn.count(b"<path") < 200
     assert len(drawn) < 2_000_000
     assert drawn == images.svg(figure)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,9 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     dataset = dataset.load()
-    figures = draw_figures(dataset, study)
+    with ThreadPoolExecutor(1) as aside:
+        looked = aside.submit(exploration, dataset, study)
+        figures = draw_figures(dataset, study)
     page = Page(dataset, study, figures)
     leave: dict[str, str | bytes] = {}
     for figure in figures:
@@ -59,7 +62,7 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     if figures:
         leave[f"{THUMBNAIL}.png"] = thumbnail(figures[0].picture)
     try:
-        points = exploration(dataset, study)
+        points = looked.result()
     except InputError as error:  # a file of the user's own, a cell or an input, that is not there any more
         page.warn(f"The page of the map, point by point, could not be made: {error}")
         points = None
