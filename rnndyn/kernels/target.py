@@ -21,6 +21,7 @@ from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
+MADE: set = set()  # what this process compiled kernels for the very sizes for
 
 
 def lane_width(dtype, units):
@@ -38,7 +39,8 @@ class Run:
 
     work: (steps of all points together, columns of the products beside the state's own).
     A kernel for the very sizes takes half the time of one for all sizes (tanh N = 8, all exponents: 107 and 230 ns a
-    step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one.
+    step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one, and short ones
+    after them (of a report after its sweep, say).
     """
 
     cell: object
@@ -58,7 +60,10 @@ class Run:
         steps, columns = self.work
         rows, units = self.layout.rows, self.cell.units
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
-        known = self.device == "cpu" and units <= KNOWN and seconds >= WORTH
+        kernel = (self.bound.digest, str(self.lane), units, self.cell.inputs, columns)
+        known = self.device == "cpu" and units <= KNOWN and (seconds >= WORTH or kernel in MADE)
+        if known:
+            MADE.add(kernel)
         self.kind = Known if known else tuple
 
     def pack(self, points):
