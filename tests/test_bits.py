@@ -92,7 +92,7 @@ def test_lane_width(task, monkeypatch):
 
 
 def test_kernels_for_the_very_sizes(monkeypatch):
-    """A long run gets a kernel compiled for its sizes, a short one the kernel for all sizes unless that one is there."""
+    """A long run gets a kernel compiled for its sizes; a short one that for all sizes, unless the other is there."""
     kinds = []
     room = target.Run.room
     monkeypatch.setattr(target.Run, "room", lambda run, *arrays: kinds.append(run.kind) or room(run, *arrays))
