@@ -48,7 +48,8 @@ class Fake:
 
     def lyapunov(self, cell, weights, *, steps, transient, seed, progress, first_index=0, **options):
         w, b = self._call("lyapunov", weights, progress, first_index=first_index, **options)
-        draws = [np.random.default_rng([seed, first_index + i]).standard_normal() for i in range(w.size)]
+        indices = np.broadcast_to(first_index, w.size) + (np.ndim(first_index) == 0) * np.arange(w.size)
+        draws = [np.random.default_rng([seed, index]).standard_normal() for index in indices]
         h, total = 0.1 * np.reshape(draws, w.shape), 0.0
         for t in range(60 + 60):
             a = w * h + b

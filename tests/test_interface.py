@@ -175,6 +175,32 @@ def test_first_index_places_a_part_in_the_whole(family, units):
         assert_same_result(found, refold(whole, part))
     single = rd.lyapunov(cell, take(weights, 42), inputs=inputs[42], first_index=42, **keywords)
     assert_same_result(single, refold(whole, 42))
+    some = np.array([[7, 8, 9], [64, 3, 42]])  # the index of each point, in any order and shape
+    found = rd.lyapunov(cell, take(weights, some), inputs=inputs[some], first_index=some, **keywords)
+    assert_same_result(found, refold(whole, some))
+
+
+def test_an_array_of_indices_broadcasts_with_the_batch():
+    """Many starts and frames of one network; the same bits as one by one; networks of cells and attractors too."""
+    layers = rd.Stack([rd.Bidirectional(rd.Elman(2, 1)), rd.GRU(2, 4)])
+    rng, indices = np.random.default_rng(1), [5, 6, 2**40]
+    for cell in (rd.Elman(2, 1), layers):
+        weights = {name: rng.normal(size=shape) for name, shape in cell.shapes.items()}
+        keywords = {"inputs": rng.normal(size=(9, 1)), "transient": 4, "seed": 3, "device": "python"}
+        found = rd.lyapunov(cell, weights, first_index=indices, **keywords)
+        assert found.exponents.shape == (3, cell.state_size)
+        assert len(np.unique(found.exponents[:, 0])) == 3
+        for number, index in enumerate(indices):
+            assert_same_result(refold(found, number), rd.lyapunov(cell, weights, first_index=index, **keywords))
+    both, keywords = {"weight_hh": np.array([[2.0]])}, {"starts": 1, "steps": 30, "device": "python"}
+    found = rd.attractors(rd.Linear(1), both, first_index=indices, **keywords)
+    assert_same_result(refold(found, 2), rd.attractors(rd.Linear(1), both, first_index=2**40, **keywords))
+
+
+@pytest.mark.parametrize("indices", [-1, 0.5, True, [0, -1], [0.0, 1.0], [[0], [1, 2]]], ids=str)
+def test_indices_that_are_none(indices):
+    with pytest.raises(rd.InputError, match="first_index"):
+        rd.lyapunov(rd.Linear(1), {"weight_hh": [[0.5]]}, steps=1, first_index=indices)
 
 
 def test_starts_and_frames_come_from_seed_and_index():

@@ -46,7 +46,7 @@ def test_a_map_shows_the_largest_exponent_centred_at_zero(exponents):
     (image,) = ax.images
     np.testing.assert_array_equal(image.get_array(), exponents.isel(exponent=0).values.T)
     assert image.norm.vmin == -image.norm.vmax
-    assert image.get_interpolation() == "nearest"
+    assert image.get_interpolation() == "none"
     np.testing.assert_allclose(image.get_extent(), [-2.25, 2.25, -1 / 6, 7 / 6])
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("w", "b")
     assert ax.get_title(loc="left") == "Largest Lyapunov exponent"

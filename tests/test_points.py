@@ -25,7 +25,8 @@ weight_hh = { init = "normal", gain = "gain", seed = "seed" }
 weight_ih = 1.0
 [inputs]
 kind = "normal"
-scale = 0.2
+scale = "gain"
+seed = "seed"
 [run]
 steps = 100
 transient = 20
@@ -54,6 +55,9 @@ def test_points_are_those_of_the_sweep(tmp_path):
     assert same_bits(found["orbit"][0, -30:], whole["trajectory"][1])
     assert found["orbit"].sizes == {"point": 2, "step": 121, "component": 8}
     assert found["component_name"].values.tolist() == [f"h{unit}" for unit in range(1, 9)]
+    halves = points(study, [{"gain": 1.4, "seed": 1}, {"gain": 3.0, "seed": 0}, {"gain": 3.0, "seed": 1}], threads=3)
+    for name in found.data_vars:
+        assert same_bits(halves[name][:2], found[name]), name
     alone = points(study, {"gain": 1.5, "seed": 1}, last=10, horizon=32)
     assert (alone.sizes["step"], alone.sizes["lag"]) == (10, 33)
     assert same_bits(alone["orbit"], found["orbit"][0, -10:])

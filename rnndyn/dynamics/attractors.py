@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..errors import InputError
-from .batch import Problem, as_array, whole
+from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
 from .newton import Step, norm, polish, radius
 from .random import point_normals
@@ -43,21 +43,23 @@ def attractors(
     NOT_CONVERGED (a start reached none of them: a longer cycle, no cycle, or an orbit too slow), DIVERGED (a start left
     the range; the others still count) or INVALID.
     Starts: half on the diagonal from -spread to spread, shifted by 1e-3 spread times standard normal; half spread times
-    standard normal; from (seed, first_index + point). After `steps` steps the orbit's near returns suggest a period p;
-    Newton's method with the exact Jacobian then solves for p and its divisors, and the multipliers at the solution
-    decide, not the orbit: close to a bifurcation it converges too slowly. Orbits that have come to creep go on for 20
-    times as long. Neutral cycles (multipliers within 1e-8 of 1) do not attract. All is done in float64.
+    standard normal; from (seed, grid index), first_index as in `lyapunov`. After `steps` steps the orbit's near returns
+    suggest a period p; Newton's method with the exact Jacobian then solves for p and its divisors, and the multipliers
+    at the solution decide, not the orbit: close to a bifurcation it converges too slowly. Orbits that have come to
+    creep go on for 20 times as long. Neutral cycles (multipliers within 1e-8 of 1) do not attract. All is done in
+    float64.
     Source: Kuznetsov, Elements of Applied Bifurcation Theory (2004), ch. 4 (multipliers) and 10 (computing cycles).
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
     device, dtype, threads = check(cell, device, "float64", threads, networks=False)
     starts, steps = whole("starts", starts, 1), whole("steps", steps, 1)
     period, seed = whole("max_period", max_period, 1), whole("seed", seed, 0)
-    first = whole("first_index", first_index, 0)
+    first = grid_index(first_index)
     spread = as_array("spread", spread)
     if spread.shape or not 0 < spread < np.inf:
         raise InputError(f"`spread` must be a number above 0, not {spread}.")
-    problem = Problem(cell, weights, steps=starts * steps, inputs=None, lengths=None, state=None)
+    given = {"steps": starts * steps, "inputs": None, "lengths": None, "state": None}
+    problem = Problem(cell, weights, **given, extra=lambda _: index_axes(first))
     from ..kernels import target
 
     run, step = target.Run(cell, dtype, device, (problem.count * problem.total, 0)), Step(cell)
@@ -66,7 +68,7 @@ def attractors(
 
     def chunk(low, high, meter):
         theta = np.repeat(problem.theta(low, high, run.layout), starts, axis=0)
-        state = _starts(starts, float(spread), seed, first + low, high - low, size)
+        state = _starts(starts, float(spread), seed, problem.batch.index(first, low, high), high - low, size)
 
         def orbit(rows, state, steps, keep, meter):
             still = np.zeros((len(rows), 1, cell.inputs))

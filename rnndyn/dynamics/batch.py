@@ -41,6 +41,21 @@ def positive(name, value):
     return float(value)
 
 
+def grid_index(first):
+    """`first_index` as a whole number, that of the first point, or as an array of them, one a point."""
+    array = as_array("first_index", first, None)
+    if array.ndim == 0:
+        return whole("first_index", array.item(), 0)
+    if array.dtype.kind not in "iu" or (array < 0).any():
+        raise InputError("`first_index` must hold whole numbers from 0 up.")
+    return array.astype(np.int64)
+
+
+def index_axes(first):
+    """What an array of grid indices adds to the arrays of a batch: its axes broadcast with theirs."""
+    return {"first_index": (first, 0)} if np.ndim(first) else {}
+
+
 def named(cell, weights):
     """{name: array} with PyTorch's `_l0` taken off; unknown names are refused with the nearest."""
     if not hasattr(weights, "items"):
@@ -93,6 +108,12 @@ class Batch:
             return array.reshape(self.count, *tail)[low:high]
         index = np.unravel_index(np.arange(low, high), self.shape)
         return np.broadcast_to(array, self.shape + tail)[index]
+
+    def index(self, first, low, high):
+        """Grid indices of points low..high-1, as `random` takes them: the first one, or (high - low,)."""
+        if np.ndim(first) == 0:
+            return first + low
+        return np.broadcast_to(first, self.shape).reshape(-1)[low:high]
 
     def bad(self, names):
         """Which points have a NaN or an infinity in one of the arrays, (count,)."""

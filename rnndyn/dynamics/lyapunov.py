@@ -7,7 +7,7 @@ import numpy as np
 
 from ..cells.network import Network
 from ..errors import InputError
-from .batch import Problem, as_array, positive, whole
+from .batch import Problem, as_array, grid_index, index_axes, positive, whole
 from .call import check, over_points
 from .growth import MOST, running, summary
 from .random import point_uniforms, random_start
@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
     k: int
     every: int | None
     seed: int
-    first_index: int
+    first_index: int | np.ndarray
     tolerance: float | None
     history: bool
 
@@ -61,9 +61,10 @@ def lyapunov(
     every stderr is at most that, point by point, `limit` at most (1 000 000, or all inputs; then NOT_CONVERGED):
     `steps` tells how many counted. k: how many (all). qr_every: steps between re-orthonormalisations (None: chosen from
     the frame's conditioning). inputs (..., transient + steps, I): exponents of the driven system. state: an array or a
-    `Start`; None: 0.1 times standard normal from (seed, first_index + point), as the frame is. Of a network: the union
-    of its cells' conditional spectra, each driven by the layer below; to a tolerance, its lower layers run all `limit`
-    steps, and each cell goes on until its own exponents are told.
+    `Start`; None: 0.1 times standard normal from (seed, grid index), as the frame is. first_index: the grid index of
+    the first point, the others count on; or an array (...) of the index of each, which broadcasts with the batch. Of a
+    network: the union of its cells' conditional spectra, each driven by the layer below; to a tolerance, its lower
+    layers run all `limit` steps, and each cell goes on until its own exponents are told.
     history: return LyapunovHistory, with three fields more: `history_steps` (..., H), `history` and `history_stderr`
     (..., H, k), the estimates after each of a run's batches, the last of them the result.
     stderr is the larger of the batch-means error (which sees autocorrelation) and, where chance does not explain it,
@@ -74,7 +75,7 @@ def lyapunov(
     """
     transient = whole("transient", transient, 0)
     steps, tolerance, inputs, lengths = _duration(steps, tolerance, limit, inputs, lengths, transient)
-    first_index, seed = whole("first_index", first_index, 0), whole("seed", seed, 0)
+    first_index, seed = grid_index(first_index), whole("seed", seed, 0)
     state, _ = begun(state, getattr(cell, "state_size", 0))
     device, dtype, threads = check(cell, device, dtype, threads)
     size = cell.state_size
@@ -88,7 +89,8 @@ def lyapunov(
         from .network import network_lyapunov
 
         return network_lyapunov(cell, weights, given, wanted, device, dtype, threads, progress)
-    return spectra_of(Problem(cell, weights, **given), wanted, device, dtype, threads, progress)
+    problem = Problem(cell, weights, **given, extra=lambda _: index_axes(first_index))
+    return spectra_of(problem, wanted, device, dtype, threads, progress)
 
 
 def _duration(steps, tolerance, limit, inputs, lengths, transient):
@@ -134,13 +136,10 @@ def spectra_of(problem, wanted, device, dtype, threads, progress):
     records: list[tuple] = [()] * count if history else []
 
     def chunk(low, high, meter):
-        points = high - low
-        if "state" in problem.batch.arrays:
-            start = problem.state(low, high)
-        else:
-            start = random_start(seed, first_index + low, points, size)
+        points, index = high - low, problem.batch.index(first_index, low, high)
+        start = problem.state(low, high) if "state" in problem.batch.arrays else random_start(seed, index, points, size)
         theta, inputs = problem.theta(low, high, run.layout), problem.inputs(low, high)
-        frame, lengths = _frame(seed, first_index + low, points, size, k), problem.lengths(low, high)
+        frame, lengths = _frame(seed, index, points, size, k), problem.lengths(low, high)
 
         def advance(rows, first, lengths, state, frame):
             lead = 0 if first else transient

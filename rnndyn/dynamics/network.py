@@ -7,7 +7,7 @@ the layers' conditional spectra, gradients go down layer by layer as cotangents 
 import numpy as np
 
 from ..errors import InputError, did_you_mean
-from .batch import ALL_INVALID, Batch, Problem, as_array, checked_lengths, clocked, tailed
+from .batch import ALL_INVALID, Batch, Problem, as_array, checked_lengths, clocked, index_axes, tailed
 from .gradients import Gradients, gradients_of
 from .lyapunov import Lyapunov, LyapunovHistory, spectra_of
 from .progress import PATIENCE, progress_display
@@ -28,7 +28,7 @@ class Given:
     """
 
     def __init__(self, net, weights, *, steps, inputs, lengths, state, transient=0, extra=None, random=None):
-        """extra: more arrays (array, own axes) with batch axes. random: (seed, first index) of a start not given."""
+        """extra: more arrays (array, own axes) with batch axes. random: (seed, grid index) of a start not given."""
         self.net, self.weights, self.transient = net, _split(net, weights), transient
         self.steps, self.total, self.inputs = clocked(net, steps, inputs, transient)
         self.lengths = None if lengths is None else checked_lengths(lengths, self.total, transient)
@@ -51,7 +51,8 @@ class Given:
         if state is None:
             state = np.zeros(net.state_size)
             if random is not None:
-                state = random_start(random[0], random[1], batch.count, net.state_size).reshape(*self.shape, -1)
+                first = batch.index(random[1], 0, batch.count)
+                state = random_start(random[0], first, batch.count, net.state_size).reshape(*self.shape, -1)
         self.state = np.broadcast_to(state, (*self.shape, net.state_size))
 
     def within(self, inputs):
@@ -178,7 +179,8 @@ def network_trajectory(net, weights, given, device, dtype, threads, progress, ou
 
 def network_lyapunov(net, weights, given, wanted, device, dtype, threads, progress):
     """The union of the cells' conditional spectra, from large to small."""
-    given = Given(net, weights, **given, random=(wanted.seed, wanted.first_index))
+    extra = index_axes(wanted.first_index)
+    given = Given(net, weights, **given, extra=extra, random=(wanted.seed, wanted.first_index))
     found = []
     with progress_display(progress, 1, text="exponents", patience=PATIENCE) as display:
         run = Runs(given, _number(net), display, device, dtype, threads)

@@ -148,7 +148,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     full = run.zeros(tiles, layout.width)
     full[:, : values * w] = run.pack(state)
     frames = run.zeros(tiles, layout.width * columns + values)  # and a column of scratch
-    frames[:, : layout.width * columns * w] = run.pack(_columns(frame, layout.width))
+    frames[:, : layout.width * columns * w] = run.pack(columns_of(frame, layout.width))
     squares, powers, levels, lost = (run.zeros(tiles, columns) for _ in range(4))
     squares[:] = 1
     sums = run.zeros(tiles, BATCHES * columns)
@@ -156,7 +156,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
     before, shifts = run.scratch(columns), run.scratch(columns)
-    spare = run.pack(np.broadcast_to(_columns(spare[None], layout.width), (w, layout.width * columns)))[0]
+    spare = run.pack(np.broadcast_to(columns_of(spare[None], layout.width), (w, layout.width * columns)))[0]
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)
     room = run.room(packed, x, a, da, partials, full, frames, squares, tally)
 
@@ -209,7 +209,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     )  # fmt: skip
 
 
-def _columns(frame, pitch):
+def columns_of(frame, pitch):
     """(points, rows, k) -> (points, k * pitch): column after column, each filled up with zeros."""
     points, rows, k = frame.shape
     columns = np.zeros((points, k, pitch))

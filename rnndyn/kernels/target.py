@@ -17,7 +17,7 @@ from .known import Known
 from .lane import Lane
 from .machine import register_bits, register_count
 from .rule import bind
-from .step import Layout, kept
+from .step import COLUMNS, Layout, kept
 from .tiles import Meter, Pace, Stopped, aligned, chunks, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
@@ -26,6 +26,7 @@ KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
 COPIES = {False: 3, True: 6}  # of a point's numbers, as float64, that lanes or the dense path hold on the way
 TEAM = 256 * 256  # numbers of a frame from which on several threads work on one network
+MADE: set = set()  # what this process compiled kernels for the very sizes for
 
 
 def lane_width(dtype, units):
@@ -61,7 +62,8 @@ class Run:
     work: (steps of all points together, columns of the products beside the state's own).
     path: "lanes" (networks side by side) or "dense" (one after another); by default the faster one.
     A kernel for the very sizes takes half the time of one for all sizes (tanh N = 8, all exponents: 107 and 230 ns a
-    step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one.
+    step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one, and short ones
+    after them (of a report after its sweep, say).
     """
 
     cell: object
@@ -84,7 +86,10 @@ class Run:
         self.columns = columns
         rows, units = self.layout.rows, self.cell.units
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
-        known = self.device == "cpu" and units <= KNOWN and seconds >= WORTH
+        kernel = (self.bound.digest, str(self.lane), units, self.cell.inputs, columns)
+        known = self.device == "cpu" and units <= KNOWN and (seconds >= WORTH or kernel in MADE)
+        if known:
+            MADE.add(kernel)
         self.kind = Known if known else tuple
         self.dense = (self.path or _path(self, columns)) == "dense"
 
@@ -329,11 +334,11 @@ def pushes(run, theta, state, frame, spare, inputs, steps, every, keep, meter):
     tiles, w, pitch = len(packed), run.width, layout.width
     full, frames = run.zeros(tiles, pitch), run.zeros(tiles, (columns + 1) * pitch)
     full[:, : values * w] = run.pack(state)
-    frames[:, : columns * pitch * w] = run.pack(_columns(frame, pitch))
+    frames[:, : columns * pitch * w] = run.pack(_spectra.columns_of(frame, pitch))
     places = steps // every if every else 0
     record_ = run.zeros(tiles, places * columns * (columns if keep else 1))
     path = run.zeros(tiles, places * (columns * pitch + values) if keep else 0)
-    spare = run.pack(np.broadcast_to(_columns(spare[None], pitch), (w, columns * pitch)))[0]
+    spare = run.pack(np.broadcast_to(_spectra.columns_of(spare[None], pitch), (w, columns * pitch)))[0]
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, pitch)

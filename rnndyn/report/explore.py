@@ -1,13 +1,12 @@
 """The map page's data: values under the pointer, and orbit, gradient profile and spectrum at a lattice of points."""
 
 import base64
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnndyn.report import maps, pictures, style, words
+from rnndyn.report import images, maps, pictures, style, words
 from rnndyn.report.pictures import Picture
 from rnndyn.report.regimes import period_classes, regime_classes
 from rnndyn.sweep.curves import CURVES
@@ -107,8 +106,7 @@ def _layer(layer: Picture, hover: list[NDArray[np.int64]]) -> dict[str, Any]:
     else:
         end = maps.limits(data.values)
         shades = style.growth_colours()
-        rgb = shades((data.values / end + 1) / 2)[..., :3]
-        rgb = np.where(np.isnan(data.values)[..., None], 1.0, rgb)
+        rgb = shades((data.values / end + 1) / 2, bytes=True)[..., :3]
         low, high = float(np.nanmin(np.clip(data.values, -end, end))), float(np.nanmax(np.clip(data.values, -end, end)))
         low, high = min(low, -0.05 * end), max(high, 0.05 * end)
         at = np.linspace(low, high, 33)
@@ -120,10 +118,10 @@ def _layer(layer: Picture, hover: list[NDArray[np.int64]]) -> dict[str, Any]:
     return packed
 
 
-def _rgb(colours: NDArray[Any]) -> NDArray[np.float64]:
+def _rgb(colours: NDArray[Any]) -> NDArray[np.uint8]:
     from matplotlib.colors import to_rgb
 
-    return np.array([to_rgb(colour) for colour in colours])
+    return (255 * np.array([to_rgb(colour) for colour in colours])).round().astype(np.uint8)
 
 
 def _hex(colour: Any) -> str:
@@ -132,9 +130,9 @@ def _hex(colour: Any) -> str:
     return to_hex(colour)
 
 
-def _image(rgb: NDArray[Any], data: "xr.DataArray") -> str:
+def _image(rgb: NDArray[np.uint8], data: "xr.DataArray") -> str:
     """Return the cells (x, y, colour) as a PNG, first row on top; uneven axes get each cell's share of the pixels."""
-    from matplotlib.image import imsave
+    from PIL import Image
 
     for axis in (0, 1):
         values = data[data.dims[axis]].values.astype(float)
@@ -143,10 +141,8 @@ def _image(rgb: NDArray[Any], data: "xr.DataArray") -> str:
             at = np.linspace(ends[0], ends[-1], 2 * 512 + 1)[1::2]
             place = np.searchsorted(ends, at) - 1 if ends[0] < ends[-1] else np.searchsorted(-ends, -at) - 1
             rgb = np.take(rgb, np.clip(place, 0, len(values) - 1), axis=axis)
-    buffer = io.BytesIO()
-    bare: dict[str, Any] = {"Software": None}
-    imsave(buffer, np.ascontiguousarray(np.swapaxes(rgb, 0, 1)[::-1]), format="png", metadata=bare)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    upright = np.ascontiguousarray(np.swapaxes(rgb, 0, 1)[::-1])
+    return base64.b64encode(images.png(Image.fromarray(upright))).decode("ascii")
 
 
 def _theory(first: Picture) -> list[dict[str, Any]]:

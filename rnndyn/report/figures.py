@@ -1,15 +1,16 @@
 """The figures of a report: which ones a study gets, drawn and encoded."""
 
-import gzip
-import io
 import itertools
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn.report import lines, pictures, plot, style, words
+from rnndyn.report import images, lines, pictures, plot, style, words
 from rnndyn.report.pictures import Picture
+from rnndyn.report.table import table
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
 from rnndyn.sweep.start import RANDOM
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Drawn", "draw_figures", "warm_up"]
 
 POINTS = 10_000  # values: of more, lines and hatches are pixels in an SVG too (axes, theory and words never are)
-DPI = 160
 THUMBNAIL = "thumbnail"  # the name of the small image, which no figure may have
 NAMES = {"map": "Map", "curve": "Curve", "orbit": "Orbit diagram", "profile": "Profile", "trajectory": "Time course"}
 
@@ -32,7 +32,7 @@ NAMES = {"map": "Map", "curve": "Curve", "orbit": "Orbit diagram", "profile": "P
 class Drawn:
     """A figure as files: `name` without ending, images on white, for dark pages and small, its table and its words.
 
-    `csv` is compressed (gzip). `width` and `height` are those of the image in pixels.
+    `table` is CSV, compressed (gzip). `width` and `height` are those of the image in pixels.
     """
 
     picture: Picture
@@ -44,7 +44,7 @@ class Drawn:
     png: bytes
     dark: bytes
     svg: bytes
-    csv: bytes
+    table: bytes
     width: int
     height: int
 
@@ -52,15 +52,15 @@ class Drawn:
 def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
     """Draw the figures that the study names, or one for each quantity; the first one answers the question."""
     entries = list(study.figure) or _default_figures(dataset)
-    drawn: list[Drawn] = []
-    for number, entry in enumerate(entries):
-        picture = pictures.picture(dataset, study, complete_for(dataset, entry, study.axes))
-        name = picture.drawing.name or picture.drawing.kind + (f"_{picture.drawing.variable}" if number else "")
-        taken = [THUMBNAIL, *(other.name for other in drawn)]
-        numbered = (f"{name}_{count}" for count in itertools.count(2))
-        free = next(free for free in itertools.chain([name], numbered) if free not in taken)
-        drawn.append(_draw(picture, free, study.run.initial_state == RANDOM))
-    return drawn
+    taken, begun = [THUMBNAIL], []
+    with ThreadPoolExecutor() as aside:
+        for number, entry in enumerate(entries):
+            picture = pictures.picture(dataset, study, complete_for(dataset, entry, study.axes))
+            name = picture.drawing.name or picture.drawing.kind + (f"_{picture.drawing.variable}" if number else "")
+            numbered = (f"{name}_{count}" for count in itertools.count(2))
+            taken.append(next(free for free in itertools.chain([name], numbered) if free not in taken))
+            begun.append(_draw(picture, taken[-1], study.run.initial_state == RANDOM, aside))
+        return [finish() for finish in begun]
 
 
 def warm_up() -> None:
@@ -69,51 +69,48 @@ def warm_up() -> None:
     import xarray as xr
 
     grid = xr.DataArray(np.eye(2) - 0.5, dims=("x", "y"), name="exponents", attrs={"units": "λ‖∂₁"})
-    _encode(_figure(lambda canvas: plot.map(grid, ax=canvas), dark=False)[0], "png")
+    figure, _ = _figure(lambda canvas: plot.map(grid, ax=canvas))
+    images.png(images.pixels(figure))
+    images.svg(figure)
 
 
 def _default_figures(dataset: "xr.Dataset") -> list[Figure]:
     return [Figure(variable=name) for name in ("exponents", "log_norms", "attractors") if name in dataset]
 
 
-def _draw(picture: Picture, name: str, random: bool) -> Drawn:
-    figure, canvas = _figure(lambda canvas: paint(canvas, picture), dark=False)
-    png = _encode(figure, "png")
+def _draw(picture: Picture, name: str, random: bool, aside: Executor) -> Callable[[], Drawn]:
+    """Draw a figure, on white and again on dark; tables and pixels are packed `aside` until the result is asked for."""
+    numbers = aside.submit(table, picture)
+    figure, canvas = _figure(lambda canvas: paint(canvas, picture))
+    white = images.pixels(figure)
+    day = aside.submit(images.png, white)
     closed = {*picture.theory, *(CURVES[name].label for name in picture.drawing.theory if name in CURVES)}
     if picture.data.size > POINTS:
         for artist in (*canvas.ax.lines, *canvas.ax.collections):
             artist.set_rasterized(artist.get_label() not in closed)
-    night, _ = _figure(lambda canvas: paint(canvas, picture), dark=True)
+    svg = images.svg(figure)
+    canvas.darken()
+    night = aside.submit(images.png, images.pixels(figure))
     title = canvas.ax.get_title(loc="left")
     caption = _caption(picture, [str(handle.get_label()) for handle in canvas.handles], random)
-    return Drawn(
-        picture=picture,
-        name=name,
-        title=title,
-        caption=caption,
-        how=str(picture.data.attrs.get("how", "")),
-        alt=_alt(picture, title),
-        png=png,
-        dark=_encode(night, "png"),
-        svg=_encode(figure, "svg"),
-        csv=gzip.compress(pictures.csv(picture).encode(), 6, mtime=0),
-        width=round(figure.get_figwidth() * DPI),
-        height=round(figure.get_figheight() * DPI),
+    how, alt = str(picture.data.attrs.get("how", "")), _alt(picture, title)
+    return lambda: Drawn(
+        picture, name, title, caption, how, alt, day.result(), night.result(), svg, numbers.result(), *white.size
     )
 
 
 def thumbnail(picture: Picture) -> bytes:
     """Return a small image (PNG) of a figure for a gallery: the picture alone, its two axes named."""
-    figure, _ = _figure(lambda canvas: paint(canvas, picture), dark=False, small=True)
-    return _encode(figure, "png", 100)
+    figure, _ = _figure(lambda canvas: paint(canvas, picture), small=True)
+    return images.png(images.pixels(figure, 100))
 
 
-def _figure(draw: Any, dark: bool, small: bool = False) -> "tuple[Any, Canvas]":
+def _figure(draw: Callable[["Canvas"], Any], small: bool = False) -> "tuple[Any, Canvas]":
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Empty
 
-    with matplotlib.rc_context(style.rc(dark)):
+    with matplotlib.rc_context(style.RC):
         figure = Empty()
         FigureCanvasAgg(figure)
         canvas = style.new_canvas(figure)
@@ -198,10 +195,3 @@ def _alt(picture: Picture, title: str) -> str:
     if drawing.variable in ("exponents", "log_norms") and len(values):
         text += f" {100 * np.mean(values < 0):.0f} % of them are below zero."
     return text
-
-
-def _encode(figure: Any, form: str, dpi: int = DPI) -> bytes:
-    buffer = io.BytesIO()
-    metadata = {"Date": None} if form == "svg" else {"Software": None}
-    figure.savefig(buffer, format=form, dpi=dpi, metadata=metadata)
-    return buffer.getvalue()

@@ -56,7 +56,8 @@ def _fill(canvas: "Canvas", data: "xr.DataArray", values: NDArray[Any], **option
     if even(x) and even(y):
         across, up = edges(x), edges(y)
         extent = (across[0], across[-1], up[0], up[-1])
-        image = ax.imshow(values.T, origin="lower", aspect="auto", interpolation="nearest", extent=extent, **options)
+        # "none", so that a vector file holds the points themselves; among pixels it is "nearest".
+        image = ax.imshow(values.T, origin="lower", aspect="auto", interpolation="none", extent=extent, **options)
     else:
         image = ax.pcolormesh(edges(x), edges(y), values.T, rasterized=True, **options)
     ax.set_xlim(min(edges(x)), max(edges(x)))

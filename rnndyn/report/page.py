@@ -1,7 +1,6 @@
 """The page: words, numbers and figures of a result in one self-contained HTML file."""
 
 import base64
-import gzip
 import json
 import math
 from pathlib import Path
@@ -102,7 +101,7 @@ class Page:
 
 def _figure(figure: Drawn, name: str) -> dict[str, Any]:
     """Return a figure as the template shows it."""
-    inside = len(figure.csv) <= TABLE_LIMIT
+    inside = len(figure.table) <= TABLE_LIMIT
     return {
         "name": figure.name,
         "file": f"{name}_{figure.name}",
@@ -112,8 +111,8 @@ def _figure(figure: Drawn, name: str) -> dict[str, Any]:
         "image": _data("image/png", figure.png),
         "dark": _data("image/png", figure.dark),
         "svg": figure.svg is not None,
-        "table": _data("application/gzip", figure.csv) if inside else f"{figure.name}.csv.gz",
-        "rows": count(gzip.decompress(figure.csv).count(b"\n") - 1),
+        "table": _data("application/gzip", figure.table) if inside else f"{figure.name}.csv.gz",
+        "rows": count(figure.picture.data.size),
         "width": figure.width,
         "height": figure.height,
     }

@@ -1,12 +1,10 @@
 """What a figure draws: the part of a result that is picked, averaged or kept as lines, with errors and statuses."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnndyn.report import words
 from rnndyn.sweep.curves import LINES
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from rnndyn.sweep.figure import Drawing
     from rnndyn.sweep.study import Study
 
-__all__ = ["Picture", "csv", "picture"]
+__all__ = ["Picture", "picture"]
 
 STATUS = {
     "exponents": "status",
@@ -135,51 +133,3 @@ def _arranged(data: "xr.DataArray", drawing: "Drawing") -> "xr.DataArray":
     ]
     flat = data.stack(line=others).drop_vars(["line", *others]).transpose("line", *last)
     return flat.assign_coords(line=names)
-
-
-def csv(picture: Picture) -> str:
-    """Return the numbers of a figure as a table in CSV, one row for each value, with its error and status.
-
-    Values have five digits, errors two. (pandas takes five times as long for a large map.)
-    """
-    import csv as module
-
-    data = picture.data
-    columns: dict[str, Any] = {picture.drawing.variable: data}
-    if picture.error is not None:
-        columns["error"] = _rounded(picture.error)
-    if picture.period is not None:
-        columns["period"] = picture.period
-    if picture.exponent is not None and picture.exponent_error is not None:
-        columns["largest_exponent"], columns["its_error"] = picture.exponent, _rounded(picture.exponent_error)
-    for label, values in picture.theory.items():
-        columns[f"theory: {label}"] = values
-    axes = {str(name): data[name].broadcast_like(data) for name in data.dims}
-    every = [_cells(array.broadcast_like(data).transpose(*data.dims).values) for array in (axes | columns).values()]
-    names = [*axes, *columns]
-    if picture.status is not None:
-        flags = dict(
-            zip(picture.status.attrs["flag_values"], picture.status.attrs["flag_meanings"].split(), strict=True)
-        )
-        every.append([flags[code] for code in picture.status.transpose(*data.dims).values.ravel().tolist()])
-        names.append("status")
-    table = io.StringIO()
-    writer = module.writer(table, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(zip(*every, strict=True))
-    return table.getvalue()
-
-
-def _cells(values: NDArray[Any]) -> list[str]:
-    """Return the words of an array in order; each different number is written once."""
-    if not np.issubdtype(values.dtype, np.floating):
-        return [str(value) for value in values.ravel().tolist()]
-    different, places = np.unique(values, return_inverse=True)
-    return np.array([f"{value:.5g}" for value in different.tolist()], dtype=object)[places.ravel()].tolist()
-
-
-def _rounded(error: "xr.DataArray") -> "xr.DataArray":
-    """Return errors rounded to two digits, which is all they have."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        size = np.where(error.values > 0, 10.0 ** (np.floor(np.log10(error.values)) - 1), 1.0)
-        return error.copy(data=np.round(error.values / size) * size)

@@ -27,7 +27,7 @@ def draw_point(found: "xr.Dataset", study: "Study", path: Path) -> None:
 
     if path.suffix.lower() not in FORMATS:
         raise InputError(f"{path}: the ending tells the kind of picture, one of {', '.join(FORMATS)}")
-    with matplotlib.rc_context(style.rc(False)):
+    with matplotlib.rc_context(style.RC):
         figure = Figure(figsize=(7.2, 8.4), layout="constrained")
         above, middle, below = figure.subplots(3)
         plot.trajectory(found["orbit"].isel(step=slice(-STEPS, None), component=slice(COMPONENTS)), ax=above)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HATCHES",
+    "RC",
     "REGIMES",
     "SERIES",
     "THEORY",
@@ -19,7 +20,6 @@ __all__ = [
     "growth_colours",
     "new_canvas",
     "on",
-    "rc",
     "size_colours",
 ]
 
@@ -33,6 +33,7 @@ RC: dict[Any, Any] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
+    "axes.titley": 1.0,  # a place that is given is not looked for: that took an eighth of the drawing
     "axes.labelsize": 14,
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,
@@ -55,11 +56,6 @@ RC: dict[Any, Any] = {
 }
 # On a dark page: the ink of a page at night on its cards; the colours of the data stay what they are.
 CARD, CHALK = "#1c2027", "#dfe3e9"
-DARK = {
-    **RC,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), CHALK),
-    **dict.fromkeys(("figure.facecolor", "axes.facecolor"), CARD),
-}
 
 # Negative (shrinks) is pale, zero is grey, positive (grows) is dark: lightness falls all the way, so the map keeps its
 # order in grey; the hue changes at zero, from blue to red. On either side the colours are equal steps apart in CIELAB.
@@ -120,11 +116,6 @@ def size_colours() -> "Colormap":
     return colormaps["cividis_r"].with_extremes(bad=UNDECIDED)
 
 
-def rc(dark: bool = False) -> dict[Any, Any]:
-    """Return matplotlib's settings for figures of ours, on white or on a dark page's card."""
-    return DARK if dark else RC
-
-
 # Inches. The places are fixed: laying out each figure anew took as long as drawing it.
 WIDTH, LEFT, RIGHT, TOP, BOTTOM, ROW = 8.0, 0.95, 0.25, 0.5, 0.72, 0.265
 AXES_HEIGHT, BAR, BAR_GAP, BAR_LABELS = 4.35, 0.17, 0.15, 0.85
@@ -167,6 +158,22 @@ class Canvas:
             place = (LEFT / WIDTH, (below - BOTTOM) / height)
             self.figure.legend(handles=self.handles, bbox_to_anchor=place, ncols=columns, borderaxespad=0, **LEGEND)
 
+    def darken(self) -> None:
+        """Make a figure that was drawn for a white page one for a dark page: what was ink is chalk, on a dark card."""
+        from matplotlib.lines import Line2D
+        from matplotlib.text import Text
+
+        inked: list[Any] = [*self.figure.findobj(Text), *self.figure.findobj(Line2D)]
+        for artist in inked:
+            if artist.get_color() == INK:
+                artist.set_color(CHALK)
+        self.figure.set_facecolor(CARD)
+        for ax in self.figure.axes:
+            ax.set_facecolor(CARD)
+            ax.tick_params(which="both", colors=CHALK)
+            for spine in ax.spines.values():
+                spine.set_edgecolor(CHALK)
+
     def shrink(self) -> None:
         """Make a figure that is all ours a small one: the picture and the names of its axes, nothing else."""
         from matplotlib.ticker import MaxNLocator
@@ -189,7 +196,7 @@ class Canvas:
 
 
 def new_canvas(figure: "Figure") -> Canvas:
-    """Return the canvas of an empty figure; `arrange` it after drawing. Both inside `matplotlib.rc_context(rc())`."""
+    """Return the canvas of an empty figure; `arrange` it after drawing. Both inside `matplotlib.rc_context(RC)`."""
     return Canvas(figure.add_axes((0, 0, 0.9, 1), label="figure"), figure.add_axes((0.95, 0, 0.05, 1), label="scale"))
 
 
@@ -202,7 +209,7 @@ def on(ax: "Axes | Canvas | None") -> Iterator[Canvas]:
         yield ax
         return
     if ax is not None:
-        with matplotlib.rc_context(rc()):
+        with matplotlib.rc_context(RC):
             canvas = Canvas(ax)
             yield canvas
             canvas.legend_below()
@@ -212,7 +219,7 @@ def on(ax: "Axes | Canvas | None") -> Iterator[Canvas]:
     # Before the context: a notebook's backend loads with the first figure, and its settings must stay.
     figure = plt.figure(facecolor="white")
     try:
-        with matplotlib.rc_context(rc()):
+        with matplotlib.rc_context(RC):
             canvas = new_canvas(figure)
             yield canvas
             canvas.arrange()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,13 @@ GALLERY = "reports"  # a folder of this name above a report gets a gallery of al
 
 def prepare() -> None:
     """Import and warm up what a report needs: more than a second that can pass while kernels run."""
-    import jinja2  # noqa: F401
-    import xarray  # noqa: F401
-
+    from rnndyn.report import explore, page  # noqa: F401
     from rnndyn.report.figures import warm_up
+    from rnndyn.report.template import template
 
     warm_up()
+    for name in ("page.html.j2", "map.html.j2", "gallery.html.j2"):
+        template(name)
 
 
 def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
@@ -46,19 +48,21 @@ def report(dataset: "xr.Dataset", directory: str | os.PathLike[str]) -> Path:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     dataset = dataset.load()
-    figures = draw_figures(dataset, study)
+    with ThreadPoolExecutor(1) as aside:
+        looked = aside.submit(exploration, dataset, study)
+        figures = draw_figures(dataset, study)
     page = Page(dataset, study, figures)
     leave: dict[str, str | bytes] = {}
     for figure in figures:
         leave[f"{figure.name}.png"] = figure.png
         if figure.svg is not None:
             leave[f"{figure.name}.svg"] = figure.svg
-        if len(figure.csv) > TABLE_LIMIT:
-            leave[f"{figure.name}.csv.gz"] = figure.csv
+        if len(figure.table) > TABLE_LIMIT:
+            leave[f"{figure.name}.csv.gz"] = figure.table
     if figures:
         leave[f"{THUMBNAIL}.png"] = thumbnail(figures[0].picture)
     try:
-        points = exploration(dataset, study)
+        points = looked.result()
     except InputError as error:  # a file of the user's own, a cell or an input, that is not there any more
         page.warn(f"The page of the map, point by point, could not be made: {error}")
         points = None

@@ -57,8 +57,9 @@ class Drawn(Initialiser):
     def build(self, study: "Study", name: str, shape: Shape, block: Values) -> Array:
         """Return the array (axes of the block..., *shape) for a weight or one gate of it."""
         wanted = along(self.seed, block)
-        draws = [self.matrix(shape, generator(study.run.seed, name, int(seed))) for seed in wanted.flat]
-        return _scaled(along(self.gain, block), np.stack(draws).reshape(*wanted.shape, *shape), shape)
+        different, places = np.unique(wanted, return_inverse=True)
+        draws = np.stack([self.matrix(shape, generator(study.run.seed, name, int(seed))) for seed in different])
+        return _scaled(along(self.gain, block), draws[places.reshape(wanted.shape)], shape)
 
 
 class Normal(Drawn):

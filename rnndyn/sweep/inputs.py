@@ -9,7 +9,7 @@ from pydantic import Field
 from rnndyn.dynamics.random import point_noise
 from rnndyn.errors import InputError
 from rnndyn.sweep.part import Listed, Part
-from rnndyn.sweep.value import Value, Values, along, check_entries, load, seeds, shape_words, stack
+from rnndyn.sweep.value import Index, Value, Values, along, check_entries, extent, load, seeds, shape_words, stack
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -34,7 +34,7 @@ class Inputs(Part):
             except ValueError as error:
                 raise ValueError(f"{name} = {value!r}: {error}") from None
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array | None:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array | None:
         """Return the inputs (axes of the block..., steps or 1, size); None if there are none."""
         raise NotImplementedError
 
@@ -44,7 +44,7 @@ class Nothing(Inputs):
 
     kind: Literal["none"]
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array | None:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array | None:
         """Return no inputs."""
         return None
 
@@ -55,7 +55,7 @@ class Constant(Inputs):
     kind: Literal["constant"]
     value: Each = Field(description=f"the input, {EACH}")
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array:
         """Return one step."""
         return stack(self.value, (size,), block)[..., None, :]
 
@@ -74,18 +74,19 @@ class Noise(Inputs):
         super().check(study, size, steps)
         seeds(self.seed, study)
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array:
         """Return the noise of every point; a point's stream does not depend on the block it is computed in."""
         wanted = along(self.seed, block)
-        shape = wanted.shape if self.shared else tuple(map(len, block.values()))
+        shape = wanted.shape if self.shared else extent(block)
         chosen = np.broadcast_to(wanted, shape).reshape(-1)
+        index = first + np.arange(chosen.size) if isinstance(first, int) else first
         noise = np.empty((chosen.size, steps * size))
         for seed in np.unique(chosen):
             mine, word = chosen == seed, f"inputs {int(seed)}"
             if self.shared:
                 noise[mine] = point_noise(study.run.seed, word, 0, 1, steps * size)
             else:
-                noise[mine] = point_noise(study.run.seed, word, first, chosen.size, steps * size)[mine]
+                noise[mine] = point_noise(study.run.seed, word, index[mine], int(mine.sum()), steps * size)
         draws = noise.reshape(*shape, steps, size)
         mean, scale = (stack(value, (size,), block)[..., None, :] for value in (self.mean, self.scale))
         return mean + scale * draws
@@ -106,7 +107,7 @@ class Sine(Inputs):
         if np.any(stack(self.period, (size,), whole) == 0):
             raise ValueError("period: 0 steps is no period")
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array:
         """Return the sines."""
         amplitude, period, phase = (
             stack(value, (size,), block)[..., None, :] for value in (self.amplitude, self.period, self.phase)
@@ -132,7 +133,7 @@ class FileInputs(Inputs):
         if len(array) < steps:
             raise ValueError(f"{self.file} holds {len(array)} steps, the study runs {steps}")
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: int) -> Array:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array:
         """Return the sequence."""
         array = load(self.file, study).reshape(-1, size)[:steps]
         return stack(self.gain, (size,), block)[..., None, :] * array

@@ -1,19 +1,22 @@
 """Single points of a study's grid, looked at closely: orbit, gradient profile, spectrum."""
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.labels import OWN
-from rnndyn.sweep.measures import Block, Measure, measurements
+from rnndyn.sweep.measures import Arrays, Block, Measure, measurements
 from rnndyn.sweep.measures.gradient import GradientMeasure
 from rnndyn.sweep.measures.lyapunov import LyapunovMeasure
 from rnndyn.sweep.measures.trajectory import TrajectoryMeasure, component_names
-from rnndyn.sweep.run import cores
+from rnndyn.sweep.run import chunk_size, cores
+from rnndyn.sweep.value import Together
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -45,18 +48,11 @@ def points(
     Exponents and statuses equal the sweep's to the bit where it measures them, log norms those of the same horizon.
     Raises InputError for an unknown axis or a value beyond it.
     """
-    import xarray as xr
-
-    single = isinstance(at, Mapping)
     wanted = [at] if isinstance(at, Mapping) else list(at)
     if not wanted:
         raise InputError("at: no point is named")
-    close = closely(study, last, horizon)
-    cell = study.make_cell()
-    places = [place_of(study, point) for point in wanted]
-    with ThreadPoolExecutor(threads or cores()) as pool:  # a point fills one lane of one thread
-        found = list(pool.map(lambda place: _one(close, cell, place), places))
-    return found[0] if single else xr.concat(found, dim="point", join="exact", combine_attrs="override")
+    found = _look(closely(study, last, horizon), [place_of(study, point) for point in wanted], threads or cores())
+    return found.isel(point=0) if isinstance(at, Mapping) else found
 
 
 def closely(study: "Study", last: int | None, horizon: int | None) -> "Study":
@@ -87,21 +83,28 @@ def place_of(study: "Study", at: Mapping[str, float], where: str = "at") -> tupl
     )
 
 
-def _one(study: "Study", cell: Any, place: tuple[int, ...]) -> "xr.Dataset":
+def _look(study: "Study", places: Sequence[tuple[int, ...]], threads: int) -> "xr.Dataset":
+    """Return what the study measures at the places, over `point`; no call holds more points than one of the sweep."""
     import xarray as xr
 
-    axes = {name: axis.values[i : i + 1] for (name, axis), i in zip(study.axes.items(), place, strict=True)}
-    first = int(np.ravel_multi_index(place, study.shape))
-    block = Block(study, cell, axes, first, threads=1)
-    data: dict[str, Any] = {"index": ((), first, {"long_name": "grid index"})}
-    coords: dict[str, Any] = {name: ((), values[0]) for name, values in axes.items()}
-    for measurement in measurements(study, cell):
-        arrays = measurement(block)
-        for variable in measurement.variables:
-            name = "orbit" if variable.name == "trajectory" else variable.name
-            values = arrays[variable.name].reshape([len(own) for own in variable.dims.values()])
-            data[name] = (tuple(variable.dims), values, dict(variable.attrs))
-            coords.update({key: (key, own, OWN[key]) for key, own in variable.dims.items()})
-    names = component_names(cell)
-    coords["component_name"] = ("component", np.array(names), {"long_name": "field and unit"})
+    cell, along = study.make_cell(), tuple(np.transpose(places))
+    index = np.ravel_multi_index(along, study.shape)
+    axes = {name: axis.values[at] for (name, axis), at in zip(study.axes.items(), along, strict=True)}
+    work = measurements(study, cell)
+    parts = max(threads, -(-len(places) // math.prod(chunk_size(study, cell, work))))
+
+    def measure(part: NDArray[np.int64]) -> Arrays:
+        block = Block(study, cell, Together({name: values[part] for name, values in axes.items()}), index[part], 1)
+        return {name: array for measurement in work for name, array in measurement(block).items()}
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(measure, [part for part in np.array_split(np.arange(len(places)), parts) if len(part)]))
+    data: dict[str, Any] = {"index": ("point", index, {"long_name": "grid index"})}
+    coords: dict[str, Any] = {name: ("point", values) for name, values in axes.items()}
+    for variable in (variable for measurement in work for variable in measurement.variables):
+        name = "orbit" if variable.name == "trajectory" else variable.name
+        values = np.concatenate([arrays[variable.name] for arrays in found])
+        data[name] = (("point", *variable.dims), values, dict(variable.attrs))
+        coords |= {key: (key, own, OWN[key]) for key, own in variable.dims.items()}
+    coords["component_name"] = ("component", np.array(component_names(cell)), {"long_name": "field and unit"})
     return xr.Dataset(data, coords)

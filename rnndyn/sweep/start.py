@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rnndyn.dynamics.random import random_start
 from rnndyn.errors import InputError, suggestion
-from rnndyn.sweep.value import Values, check_entries, stack
+from rnndyn.sweep.value import Index, Values, check_entries, extent, stack
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -38,13 +38,13 @@ def check_start(study: "Study", cell: Any) -> None:
         raise InputError(f"{where}: {error}") from None
 
 
-def build_start(study: "Study", cell: Any, block: Values, first: int) -> NDArray[np.float64] | None:
-    """Return the starts for a block of the grid, (axes of the block..., state size); None for zero."""
+def build_start(study: "Study", cell: Any, block: Values, first: Index) -> NDArray[np.float64] | None:
+    """Return the starts for a block, (axes of the block..., state size); None for zero."""
     value = study.run.initial_state
     if value == ZERO:
         return None
     if value == RANDOM:
-        shape = tuple(map(len, block.values()))
+        shape = extent(block)
         points = int(np.prod(shape))
         return random_start(study.run.seed, first, points, cell.state_size).reshape(*shape, cell.state_size)
     if not isinstance(value, Mapping):

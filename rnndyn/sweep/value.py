@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
 __all__ = [
-    "Value", "Values", "along", "axes_in", "check_axis", "check_entries", "digest", "generator", "list_shape", "load",
-    "one_of", "seeds", "shape_words", "stack",
+    "Index", "Together", "Value", "Values", "along", "axes_in", "check_axis", "check_entries", "digest", "extent",
+    "generator", "list_shape", "load", "one_of", "seeds", "shape_words", "stack",
 ]  # fmt: skip
 
 Value = int | FiniteFloat | str
 Values = Mapping[str, NDArray[Any]]
+Index = int | NDArray[np.int64]  # the grid index of a block's first point, or of each of single points
+
+
+class Together(dict[str, NDArray[Any]]):
+    """Values of the axes at single points: they vary together, where those of a block of the grid span it."""
+
+
 WORDS = ("init", "kind", "file")  # keys whose text is no axis
 
 
@@ -63,12 +70,19 @@ def seeds(entry: Value, study: "Study") -> None:
         raise ValueError(f"{words} must be whole numbers from 0 up")
 
 
+def extent(block: Values) -> tuple[int, ...]:
+    """Return the shape of a block of the grid, a length for each axis; or the number of single points."""
+    lengths = tuple(map(len, block.values()))
+    return lengths[:1] if isinstance(block, Together) else lengths
+
+
 def along(entry: Value, block: Values) -> NDArray[np.float64]:
-    """Return the values of a number or an axis name over a block of the grid, with one array axis for each axis."""
+    """Return the values of a number or an axis name over a block, with as many array axes as the block has."""
     if not isinstance(entry, str):
-        return np.full((1,) * len(block), float(entry))
+        return np.full((1,) * len(extent(block)), float(entry))
     name, sign = split(entry)
-    return sign * block[name].reshape([-1 if axis == name else 1 for axis in block]).astype(np.float64)
+    shape = [-1] if isinstance(block, Together) else [-1 if axis == name else 1 for axis in block]
+    return sign * block[name].reshape(shape).astype(np.float64)
 
 
 def entries(value: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.sweep.start import build_start
-from rnndyn.sweep.value import Values
+from rnndyn.sweep.value import Index, Values, extent
 from rnndyn.sweep.weights import build_weights
 
 if TYPE_CHECKING:
@@ -49,19 +49,22 @@ class Variable:
 
 @dataclass(frozen=True)
 class Block:
-    """A block of the grid: the values of each axis in it, the grid index of its first point, and how to work."""
+    """A block of the grid: the values of each axis in it, the grid index of its first point, and how to work.
+
+    Or single points: the values of the axes `Together`, and the grid index of each.
+    """
 
     study: "Study"
     cell: Any
     axes: Values
-    first: int
+    first: Index
     threads: int | None = None
     progress: Callable[[float, float], None] | bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The number of values along each axis."""
-        return tuple(len(values) for values in self.axes.values())
+        """The number of values along each axis, or of single points."""
+        return extent(self.axes)
 
     @cached_property
     def weights(self) -> Arrays:
