@@ -1,6 +1,6 @@
 """The workloads in JAX: float64, `jit`, `lax.scan` over time, batched with `vmap` or by hand with the batch axis last.
 
-`variants(kind)` lists what was tried as {name: make}; `make(work, chunk)` moves the data to the device and returns a
+`variants(work)` lists what was tried as {name: make}; `make(work, chunk)` moves the data to the device and returns a
 function without arguments that runs all networks, `chunk` at a time, and returns finished arrays, batch axis first.
 """
 
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from workloads import Workload
+from workloads import LARGE, Workload
 
 jax.config.update("jax_enable_x64", True)
 
@@ -80,6 +80,13 @@ def cholesky_rows(v):
     return q, jnp.diagonal(low)
 
 
+def cholesky_twice(v):
+    """The same once more with Q: right as long as the first one finds a factor (condition below 1e8)."""
+    q, first = cholesky_rows(v)
+    q, second = cholesky_rows(q)
+    return q, first * second
+
+
 # One step of state and frame
 
 
@@ -134,6 +141,7 @@ def affine_last(w, h, b):
 
 
 STEPS = {
+    ("elman", "one"): elman_rows,
     ("elman", "rows"): elman_rows,
     ("elman", "last"): elman_last,
     ("lstm", "rows"): partial(lstm_step, product=jnp.matmul, affine=affine_rows),
@@ -141,18 +149,25 @@ STEPS = {
 }
 
 
-def spectrum(weights, state, frame, *, step, qr, steps, transient):
-    """Sorted-by-column exponents `mean ln R_jj` and the last state; the transient moves state and frame."""
+def spectrum(weights, state, frame, *, step, qr, steps, transient, interval):
+    """Exponents by column, `mean ln R_jj` of a QR every `interval` steps, and the last state.
 
-    def body(carry, _):
+    The transient (with QR at each step) moves state and frame.
+    """
+
+    def advance(carry, _):
+        return step(weights, *carry), None
+
+    def body(carry, _, interval):
         state, frame, sums = carry
-        state, frame = step(weights, state, frame)
+        (state, frame), _ = lax.scan(advance, (state, frame), None, length=interval)
         frame, lengths = qr(frame)
         return (state, frame, sums + jnp.log(lengths)), None
 
     zero = jnp.zeros(frame.shape[1:])
-    state, frame, _ = lax.scan(body, (state, frame, zero), None, length=transient)[0]
-    state, frame, sums = lax.scan(body, (state, frame, zero), None, length=steps)[0]
+    state, frame, _ = lax.scan(partial(body, interval=1), (state, frame, zero), None, length=transient)[0]
+    blocks = steps // interval
+    state, frame, sums = lax.scan(partial(body, interval=interval), (state, frame, zero), None, length=blocks)[0]
     return sums / steps, state
 
 
@@ -178,9 +193,13 @@ def chunked(function: Callable, arrays: tuple, chunk: int, axes: tuple, out_axis
 
 def make_spectrum(work: Workload, chunk: int, layout: str, qr: Callable) -> Callable:
     """The call of a spectrum workload; returns (exponents (B, K), state (B, S))."""
-    run = partial(spectrum, step=STEPS[work.kind, layout], qr=qr, steps=work.steps, transient=work.transient)
+    how = {"steps": work.steps, "transient": work.transient, "interval": work.interval}
+    run = partial(spectrum, step=STEPS[work.kind, layout], qr=qr, **how)
     w, b, state = work.arrays["weight_hh"], work.arrays["bias_hh"], work.arrays["state"]
-    eye = np.eye(state.shape[1])
+    eye = np.eye(state.shape[1], work.columns)
+    if layout == "one":
+        single = jax.jit(lambda w, b, s: tuple(out[None] for out in run((w[0], b[0]), s[0], jnp.asarray(eye))))
+        return chunked(single, (w, b, state), 1, (0, 0, 0), 0)
     if layout == "rows":
         mapped = jax.jit(jax.vmap(lambda w, b, s: run((w, b), s, jnp.asarray(eye))))
         return chunked(mapped, (w, b, state), chunk, (0, 0, 0), 0)
@@ -295,27 +314,39 @@ PICKS = {
     "scalar": (("vmap + scan", 65536), ("batched + scan, log of products of 5", 65536)),
     "elman2": (("vmap, linalg.qr", 4096), ("batch last, Gram-Schmidt by entries", 512)),
     "elman8": (("vmap, linalg.qr", 4096), ("batch last, Gram-Schmidt", 512)),
+    "elman32": (("vmap, linalg.qr", 256), ("vmap, linalg.qr", 256)),
+    "elman64": (("vmap, linalg.qr", 32), ("vmap, linalg.qr", 32)),
+    "elman128": (("vmap, linalg.qr", 16), ("one at a time, linalg.qr", 1)),
+    "elman512": (("vmap, linalg.qr", 2), ("one at a time, linalg.qr", 1)),
+    "elman512k32": (("vmap, linalg.qr", 4), ("one at a time, linalg.qr", 1)),
     "lstm8": (("vmap, linalg.qr", 128), ("batch last, Gram-Schmidt", 128)),
     "bptt8": (("vmap(grad)", 1024), ("by hand, vmap", 512)),
 }
 """For each workload (variant, networks at a time): as written first, and the fastest right one that was found."""
 
 
-def variants(kind: str) -> dict[str, Callable]:
-    """What was tried for a kind of workload: {name: make(work, chunk)}."""
-    if kind == "scalar":
+def variants(work: Workload) -> dict[str, Callable]:
+    """What was tried for a workload: {name: make(work, chunk)}."""
+    if work.kind == "scalar":
         return {
             "vmap + scan": partial(make_scalar, block=1, unroll=1, mapped=True),
             "batched + scan, unroll 5": partial(make_scalar, block=1, unroll=5, mapped=False),
             "batched + scan, log of products of 5": partial(make_scalar, block=5, unroll=1, mapped=False),
         }
-    if kind == "bptt":
+    if work.kind == "bptt":
         return {
             "vmap(grad)": partial(make_bptt_autodiff, layout="rows"),
             "grad, batch last": partial(make_bptt_autodiff, layout="last"),
             "by hand, vmap": partial(make_bptt_by_hand, layout="rows", late=False),
             "by hand, vmap, one product": partial(make_bptt_by_hand, layout="rows", late=True),
             "by hand, batch last": partial(make_bptt_by_hand, layout="last", late=False),
+        }
+    if work.units >= LARGE:
+        return {
+            "vmap, linalg.qr": partial(make_spectrum, layout="rows", qr=qr_lapack),
+            "vmap, Cholesky QR twice": partial(make_spectrum, layout="rows", qr=cholesky_twice),
+            "one at a time, linalg.qr": partial(make_spectrum, layout="one", qr=qr_lapack),
+            "one at a time, Cholesky QR twice": partial(make_spectrum, layout="one", qr=cholesky_twice),
         }
     return {
         "vmap, linalg.qr": partial(make_spectrum, layout="rows", qr=qr_lapack),

@@ -1,6 +1,6 @@
 """The workloads in PyTorch: float64, no autograd where none is needed, all networks in one batch of tensors.
 
-`variants(kind)` lists what was tried as {name: make}, as in `jax_peer`: `make(work, chunk)` returns a function without
+`variants(work)` lists what was tried as {name: make}, as in `jax_peer`: `make(work, chunk)` returns a function without
 arguments that runs all networks, `chunk` at a time, and returns arrays with the batch axis first. "Rows" keep the batch
 axis first and use `bmm`; "last" keeps it last, so that every operation runs over contiguous memory.
 """
@@ -8,11 +8,12 @@ axis first and use `bmm`; "last" keeps it last, so that every operation runs ove
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 import torch
-from workloads import Workload
+from workloads import LARGE, Workload
 
 # Orthogonalisation: V -> (Q, diagonal of R)
 
@@ -28,6 +29,13 @@ def cholesky_rows(v):
     low, _ = torch.linalg.cholesky_ex(v.mT @ v)
     q = torch.linalg.solve_triangular(low.mT, v, upper=True, left=False)
     return q, low.diagonal(dim1=-2, dim2=-1)
+
+
+def cholesky_twice(v):
+    """The same once more with Q: right as long as the first one finds a factor (condition below 1e8)."""
+    q, first = cholesky_rows(v)
+    q, second = cholesky_rows(q)
+    return q, first * second
 
 
 def mgs_last(v):
@@ -123,12 +131,16 @@ def pieces_of(arrays: tuple, chunk: int, last: bool) -> list[tuple]:
     return list(zip(*(t.split(chunk, -1 if last else 0) for t in tensors), strict=True))
 
 
-def chunked(function: Callable, arrays: tuple, chunk: int, last: bool) -> Callable:
-    """A call that runs `function` over the batch in pieces of `chunk` networks."""
+def chunked(function: Callable, arrays: tuple, chunk: int, last: bool, workers: int = 1) -> Callable:
+    """A call that runs `function` over the batch in pieces of `chunk` networks, `workers` pieces at the same time.
+
+    LAPACK takes the matrices of a batch one after the other on one thread: several threads of one's own help it.
+    """
     pieces = [tuple(t.contiguous() for t in piece) for piece in pieces_of(arrays, chunk, last)]
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) if workers > 1 else None
 
     def call():
-        outs = [function(*piece) for piece in pieces]
+        outs = list((pool.map if pool else map)(lambda piece: function(*piece), pieces))
         axis = -1 if last else 0
         return tuple(torch.cat([o[k] for o in outs], axis).movedim(axis, 0).numpy() for k in range(len(outs[0])))
 
@@ -142,32 +154,40 @@ def compile_afresh(*functions: Callable):
     return compiled if len(compiled) > 1 else compiled[0]
 
 
-def make_spectrum(work: Workload, chunk: int, layout: tuple, qr: Callable, compiled: bool = False) -> Callable:
-    """The call of a spectrum workload; returns (exponents (B, K), state (B, S))."""
+def make_spectrum(
+    work: Workload, chunk: int, layout: tuple, qr: Callable, compiled: bool = False, pooled: bool = False
+) -> Callable:
+    """The call of a spectrum workload; returns (exponents (B, K), state (B, S)). `pooled`: on threads of its own."""
     last = layout is LAST
     rule = elman_step if work.kind == "elman" else lstm_step
 
+    def move(w, b, state, frame):
+        return rule(w, b, state, frame, layout)
+
     def advance(w, b, state, frame, sums):
-        state, frame = rule(w, b, state, frame, layout)
+        state, frame = move(w, b, state, frame)
         frame, lengths = qr(frame)
         return state, frame, sums + torch.log(lengths)
 
-    step = compile_afresh(advance) if compiled else advance
+    between, step = compile_afresh(move, advance) if compiled else (move, advance)
 
     @torch.no_grad()
     def run(w, b, state):
-        n = state.shape[0] if last else state.shape[1]
-        eye = torch.eye(n, dtype=state.dtype)
+        n, k = state.shape[0] if last else state.shape[1], work.columns
+        eye = torch.eye(n, k, dtype=state.dtype)
         frame = eye[..., None].repeat(1, 1, state.shape[-1]) if last else eye.repeat(state.shape[0], 1, 1)
-        zero = torch.zeros_like(state)
+        zero = torch.zeros_like(frame[0] if last else frame[:, 0])
         sums = zero
         for _ in range(work.transient):
             state, frame, _ = step(w, b, state, frame, zero)
-        for _ in range(work.steps):
+        for _ in range(work.steps // work.interval):
+            for _ in range(work.interval - 1):
+                state, frame = between(w, b, state, frame)
             state, frame, sums = step(w, b, state, frame, sums)
         return sums / work.steps, state
 
-    return chunked(run, tuple(work.arrays[k] for k in ("weight_hh", "bias_hh", "state")), chunk, last)
+    arrays = tuple(work.arrays[k] for k in ("weight_hh", "bias_hh", "state"))
+    return chunked(run, arrays, chunk, last, torch.get_num_threads() if pooled else 1)
 
 
 # Scalar map
@@ -285,21 +305,26 @@ PICKS = {
     "scalar": (("eager", 65536), ("compiled, 10 steps", 16384)),
     "elman2": (("bmm, linalg.qr", 4096), ("batch last, Gram-Schmidt, compiled", 4096)),
     "elman8": (("bmm, linalg.qr", 4096), ("batch last, Gram-Schmidt, compiled", 4096)),
+    "elman32": (("bmm, linalg.qr", 256), ("bmm, linalg.qr, on threads", 64)),
+    "elman64": (("bmm, linalg.qr", 32), ("bmm, linalg.qr, on threads", 16)),
+    "elman128": (("bmm, linalg.qr", 16), ("bmm, linalg.qr, on threads", 4)),
+    "elman512": (("bmm, linalg.qr", 2), ("bmm, linalg.qr, on threads", 1)),
+    "elman512k32": (("bmm, linalg.qr", 4), ("bmm, linalg.qr, on threads", 1)),
     "lstm8": (("bmm, linalg.qr", 1024), ("batch last, Gram-Schmidt", 1024)),
     "bptt8": (("autograd, bmm", 4096), ("by hand, batch last, compiled", 1024)),
 }
 """For each workload (variant, networks at a time): as written first, and the fastest right one that was found."""
 
 
-def variants(kind: str) -> dict[str, Callable]:
-    """What was tried for a kind of workload: {name: make(work, chunk)}."""
-    if kind == "scalar":
+def variants(work: Workload) -> dict[str, Callable]:
+    """What was tried for a workload: {name: make(work, chunk)}."""
+    if work.kind == "scalar":
         return {
             "eager": partial(make_scalar, in_place=False),
             "eager in place": partial(make_scalar, in_place=True),
             "compiled, 10 steps": partial(make_scalar, in_place=False, compiled=10),
         }
-    if kind == "bptt":
+    if work.kind == "bptt":
         return {
             "autograd, bmm": partial(make_bptt_autograd, layout=ROWS),
             "autograd, batch last": partial(make_bptt_autograd, layout=LAST),
@@ -307,8 +332,18 @@ def variants(kind: str) -> dict[str, Callable]:
             "by hand, batch last": partial(make_bptt_by_hand, layout=LAST),
             "by hand, batch last, compiled": partial(make_bptt_by_hand, layout=LAST, compiled=True),
         }
-    return {
+    rows = {
         "bmm, linalg.qr": partial(make_spectrum, layout=ROWS, qr=qr_lapack),
+        "bmm, linalg.qr, on threads": partial(make_spectrum, layout=ROWS, qr=qr_lapack, pooled=True),
+    }
+    if work.units >= LARGE:
+        return {
+            **rows,
+            "bmm, Cholesky QR twice": partial(make_spectrum, layout=ROWS, qr=cholesky_twice),
+            "bmm, Cholesky QR twice, on threads": partial(make_spectrum, layout=ROWS, qr=cholesky_twice, pooled=True),
+        }
+    return {
+        **rows,
         "bmm, Cholesky QR": partial(make_spectrum, layout=ROWS, qr=cholesky_rows),
         "batch last, Gram-Schmidt": partial(make_spectrum, layout=LAST, qr=mgs_last),
         "batch last, Gram-Schmidt, compiled": partial(make_spectrum, layout=LAST, qr=mgs_entries, compiled=True),
