@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 from collections.abc import Callable
@@ -121,8 +122,9 @@ class Row:
         self.add("rnndyn", ours.make(work, threads), work, "public functions", work.batch)
         if not work.is_spectrum:
             return
-        self.interval, self.mean_interval = ours.interval(work)
-        print(f"  interval that the networks allow: {self.mean_interval:.1f}", flush=True)
+        self.mean_interval = ours.interval(work, threads)
+        self.interval = 2 ** round(math.log2(self.mean_interval))
+        print(f"  our mean interval: {self.mean_interval:.2f}", flush=True)
         self.add("rnndyn, own interval", ours.make(work, threads, None), work, "qr_every=None", work.batch)
         if self.interval > 1:
             fixed = ours.make(work, threads, self.interval)

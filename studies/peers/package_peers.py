@@ -136,7 +136,7 @@ def make_pynamicalsys(work: Workload) -> Callable:
 def make_lyapax(work: Workload) -> Callable:
     """`sweep_lyapunov_spectrum` over the networks' weights and states."""
     import jax
-    from jax_peer import lstm_gates
+    from jax_spectra import lstm_gates
     from lyapax.sweep import sweep_lyapunov_spectrum
 
     jnp = jax.numpy

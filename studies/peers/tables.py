@@ -18,9 +18,13 @@ def microseconds(row: dict, name: str) -> float | None:
 
 
 def faster(row: dict, role: str, interval: int = 1) -> float | None:
-    """Microseconds of the faster of JAX and PyTorch in one form, with QR every `interval` steps."""
+    """Microseconds of the faster of JAX and PyTorch, QR every `interval` steps.
+
+    role: "first" for the forms as first written, "best" for the fastest of all forms.
+    """
     ending = "" if interval == 1 else f", QR every {interval}"
-    times = [microseconds(row, f"{library}, {role}{ending}") for library in PEERS]
+    roles = ("first",) if role == "first" else ROLES
+    times = [microseconds(row, f"{library}, {r}{ending}") for library in PEERS for r in roles]
     return min((t for t in times if t is not None), default=None)
 
 
@@ -79,8 +83,8 @@ def preface(machine: dict) -> list[str]:
         "one run, after their results had been compared; compiling is not counted. "
         "*First*: as one would write it first (`linalg.qr`, automatic differentiation, one logarithm per step). "
         "*Best*: the fastest right form found, with the batch size that suits it. "
-        "Ratios are those of the faster of JAX and PyTorch to rnndyn. The floor is the count of operations over the "
-        "multiply-add peak of all threads.",
+        "Ratios are those of the faster of JAX and PyTorch to rnndyn (to best: of the fastest of the four). "
+        "The floor is the count of operations over the multiply-add peak of all threads.",
         "",
     ]
 
@@ -89,6 +93,11 @@ def floor_of(row: dict, machine: dict, interval: int = 1) -> float:
     """Microseconds that the operations of one step take at the peak of all threads."""
     flops = row["flops"] - row["qr_flops"] * (1 - 1 / interval)
     return flops / (machine["peak_gflops"] * machine["threads"]) * 1e-3
+
+
+def interval_cell(row: dict) -> str:
+    """Our mean interval and the one at which peers are timed."""
+    return "-" if row.get("mean_interval") is None else f"{row['mean_interval']:.1f} (peers {row['interval']})"
 
 
 def comparison(result: dict, which: str, ours: str) -> tuple[list[str], list[str]]:
@@ -112,7 +121,7 @@ def comparison(result: dict, which: str, ours: str) -> tuple[list[str], list[str
             cells += [number(microseconds(row, name)) for name in ("pynamicalsys", "lyapax")]
         cells += [times(r) for r in ratios]
         if own:
-            cells += [str(m), *(times(ratio(faster(row, role, m), mine)) for role in ROLES)]
+            cells += [interval_cell(row), *(times(ratio(faster(row, role, m), mine)) for role in ROLES)]
         lines.append([*cells, number(wanted), verdict(*ratios, wanted), number(floor, 2)])
         if wanted is not None and mine is not None and best is not None and best / mine < wanted:
             notes.append("- " + bound(row, mine, best, wanted, floor))
@@ -135,7 +144,7 @@ def rates(result: dict) -> list[str]:
     lines = []
     for row in result["rows"]:
         products = row.get("product_gflops")
-        if products is None:
+        if products is None:  # no spectrum, or times that differ by no more than noise
             continue
         cells = [row["title"], f"{products:.1f}", f"{products / peak:.0%}"]
         for name, interval in (("rnndyn", 1), ("rnndyn, own interval", row.get("interval") or 1)):
@@ -178,11 +187,12 @@ def spectra_page(result: dict) -> str:
         *bounded(missed),
         "## b. rnndyn's own interval, peers with QR at each step",
         "",
-        "*Our interval*, at which the peers are timed again (they apply so many Jacobians between two QRs): for each "
-        "network the longest of 1, 2, 4, 8, 16 steps at which the exponents of the timed run agree to 1e-9 with those "
-        "of QR at each step; the harmonic mean over networks, and the power of two next to it. It is what the networks "
-        "allow; rnndyn finds its own interval for each network while it runs. A peer's one interval for all would have "
-        "to suit the worst network, so the ratio at our interval favours the peers.",
+        "*Our interval*: the mean steps between two QRs of rnndyn's own run (the harmonic mean, which counts QRs; for "
+        "N < 32 counted in the uncompiled twin of the kernel, which decides alike, else from the times with QR at each "
+        "step, every 4 steps and at rnndyn's choice). The peers are timed again at the power of two next to it: they "
+        "apply so many Jacobians between two QRs. rnndyn chooses for each network and time; a peer's one interval for "
+        "all would have to suit the worst network, and is wrong for some (below the forms stands for how many), so "
+        "this ratio favours the peers.",
         "",
         *own,
         *bounded(missed_own),
