@@ -218,7 +218,6 @@ class Row:
 
 def run(options) -> dict:
     """Measures the workloads that were asked for."""
-    limit_threads(options.threads)
     import torch
     from machine import fma_peak, libraries, processor, product_peak, versions
     from workloads import workloads
@@ -248,22 +247,35 @@ def run(options) -> dict:
     return {"machine": machine, "rows": rows}
 
 
+def kept_rows(options) -> list[dict]:
+    """Stored rows to keep beside new ones: measured on as many threads of the same processor, or refused."""
+    from machine import processor
+
+    stored = options.output / "peers.json"
+    if not (options.keep and stored.exists()):
+        return []
+    result = json.loads(stored.read_text())
+    if (result["machine"]["threads"], result["machine"]["processor"]) != (options.threads, processor()):
+        raise SystemExit(f"--keep: {stored} was measured on another processor or number of threads; leave --keep out.")
+    return result["rows"]
+
+
 def main() -> None:
     """Runs all workloads and writes the tables."""
+    options = arguments()
+    limit_threads(options.threads)  # before NumPy is imported, whose BLAS reads it then
     from tables import peers_page, spectra_page
     from workloads import workloads
 
-    options = arguments()
-    stored = options.output / "peers.json"
     if options.pages:
-        result = json.loads(stored.read_text())
+        result = json.loads((options.output / "peers.json").read_text())
     else:
+        kept = kept_rows(options)
         result = run(options)
-        if options.keep and stored.exists():
-            rows = {row["key"]: row for row in json.loads(stored.read_text())["rows"] + result["rows"]}
-            result["rows"] = [rows[work.key] for work in workloads(quick=True) if work.key in rows]
+        rows = {row["key"]: row for row in kept + result["rows"]}
+        result["rows"] = [rows[work.key] for work in workloads(quick=True) if work.key in rows]
         options.output.mkdir(parents=True, exist_ok=True)
-        stored.write_text(json.dumps(result, indent=1) + "\n")
+        (options.output / "peers.json").write_text(json.dumps(result, indent=1) + "\n")
     for name, page in (("peers.md", peers_page(result)), ("spectra.md", spectra_page(result))):
         (options.output / name).write_text(page + "\n")
         print(page)
