@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import ours
 from workloads import Workload
 
 
@@ -27,8 +28,6 @@ def product_rate(work: Workload, threads: int, calls: int) -> float | None:
     and frame and nothing else. The same difference of two orbits is the state's part. What is left is the product with
     the rows' slopes; 2 G N^2 K operations are counted. Minima of the calls, which interleave.
     """
-    import ours
-
     makes = ours.product_calls(work, threads)
     best = dict.fromkeys(makes, float("inf"))
     for _ in range(calls + 1):  # the first one compiles
