@@ -191,7 +191,7 @@ def spectra_page(result: dict) -> str:
         "N < 32 counted in the uncompiled twin of the kernel, which decides alike, else from the times with QR at each "
         "step, every 4 steps and at rnndyn's choice). The peers are timed again at the power of two next to it: they "
         "apply so many Jacobians between two QRs. rnndyn chooses for each network and time; a peer's one interval for "
-        "all would have to suit the worst network, and is wrong for some (below the forms stands for how many), so "
+        "all would have to suit the worst network and is wrong for some ([peers.md](peers.md) says for how many), so "
         "this ratio favours the peers.",
         "",
         *own,
