@@ -1,6 +1,6 @@
 """The workloads in JAX: float64, `jit`, `lax.scan` over time, batched with `vmap` or by hand with the batch axis last.
 
-`variants(kind)` lists what was tried as {name: make}; `make(work, chunk)` moves the data to the device and returns a
+`variants(work)` lists what was tried as {name: make}; `make(work, chunk)` moves the data to the device and returns a
 function without arguments that runs all networks, `chunk` at a time, and returns finished arrays, batch axis first.
 """
 
@@ -9,313 +9,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import lax
-from workloads import Workload
-
-jax.config.update("jax_enable_x64", True)
-
-
-# Orthogonalisation: V -> (Q, diagonal of R)
-
-
-def qr_lapack(v):
-    """`V = Q R` of (..., n, m) by LAPACK's Householder QR."""
-    q, r = jnp.linalg.qr(v)
-    return q, jnp.abs(jnp.diagonal(r, axis1=-2, axis2=-1))
-
-
-def mgs_rows(v):
-    """Modified Gram-Schmidt of one `V (n, m)`, unrolled over columns, to be mapped over a leading batch axis."""
-    columns, lengths = [], []
-    rest = v
-    for j in range(v.shape[1]):
-        length = jnp.sqrt(jnp.sum(rest[:, 0] ** 2))
-        q = rest[:, 0] / length
-        columns.append(q)
-        lengths.append(length)
-        if j + 1 < v.shape[1]:
-            rest = rest[:, 1:]
-            rest = rest - q[:, None] * (q @ rest)[None, :]
-    return jnp.stack(columns, 1), jnp.stack(lengths)
-
-
-def mgs_last(v):
-    """Modified Gram-Schmidt of `V (n, m, B)` with the batch axis last, unrolled over columns."""
-    columns, lengths = [], []
-    rest = v
-    for j in range(v.shape[1]):
-        length = jnp.sqrt(jnp.sum(rest[:, 0] ** 2, 0))
-        q = rest[:, 0] * (1 / length)
-        columns.append(q)
-        lengths.append(length)
-        if j + 1 < v.shape[1]:
-            rest = rest[:, 1:]
-            rest = rest - q[:, None] * jnp.sum(q[:, None] * rest, 0)[None]
-    return jnp.stack(columns, 1), jnp.stack(lengths)
-
-
-def mgs_scalars(v):
-    """Modified Gram-Schmidt of `V (n, m, B)`, unrolled over rows and columns: every entry is an array of length B."""
-    n, m = v.shape[:2]
-    a = [[v[i, j] for i in range(n)] for j in range(m)]
-    lengths = []
-    for j in range(m):
-        length = jnp.sqrt(sum(x * x for x in a[j]))
-        scale = 1 / length
-        a[j] = [x * scale for x in a[j]]
-        lengths.append(length)
-        for k in range(j + 1, m):
-            dot = sum(x * y for x, y in zip(a[j], a[k], strict=True))
-            a[k] = [y - x * dot for x, y in zip(a[j], a[k], strict=True)]
-    return jnp.stack([jnp.stack([a[j][i] for j in range(m)]) for i in range(n)]), jnp.stack(lengths)
-
-
-def cholesky_rows(v):
-    """`V^T V = L L^T`, `Q = V L^-T` for one `V (n, m)`; loses the small exponents of ill-conditioned frames."""
-    low = jnp.linalg.cholesky(v.T @ v)
-    q = lax.linalg.triangular_solve(low, v, left_side=False, lower=True, transpose_a=True)
-    return q, jnp.diagonal(low)
-
-
-# One step of state and frame
-
-
-def elman_rows(weights, state, frame):
-    """`h <- tanh(W h + b)`, `V = diag(1 - h^2) W Q` of one network: `W (N, N)`, `Q (N, K)`."""
-    w, b = weights
-    h = jnp.tanh(w @ state + b)
-    return h, (1 - h * h)[:, None] * (w @ frame)
-
-
-def product_last(w, q):
-    """`W (M, N, B)` times `Q (N, K, B)`, unrolled over the inner index."""
-    return sum(w[:, k, None] * q[None, k] for k in range(w.shape[1]))
-
-
-def elman_last(weights, state, frame):
-    """The same with the batch axis last: `W (N, N, B)`, `h (N, B)`, `Q (N, K, B)`."""
-    w, b = weights
-    h = jnp.tanh(sum(w[:, k] * state[k] for k in range(w.shape[1])) + b)
-    return h, (1 - h * h)[:, None] * product_last(w, frame)
-
-
-def lstm_gates(pre, c):
-    """Gates, new state and the partials of `c'` and `h'` from the pre-activations `pre (4N, ...)`."""
-    i, f, g, o = jnp.split(pre, 4)
-    i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
-    new_c = f * c + i * g
-    t = jnp.tanh(new_c)
-    partials = (g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), f, t * o * (1 - o), o * (1 - t * t))
-    return o * t, new_c, partials
-
-
-def lstm_step(weights, state, frame, product, affine):
-    """LSTM state `(h, c)` and frame `(2N, K, ...)`: rows of h first; `product` and `affine` fix the layout."""
-    w, b = weights
-    n = w.shape[1]
-    h, c, (p_i, p_f, p_g, p_c, p_o, p_t) = lstm_gates(affine(w, state[:n], b), state[n:])
-    d_i, d_f, d_g, d_o = jnp.split(product(w, frame[:n]), 4)
-    d_c = p_i[:, None] * d_i + p_f[:, None] * d_f + p_g[:, None] * d_g + p_c[:, None] * frame[n:]
-    d_h = p_o[:, None] * d_o + p_t[:, None] * d_c
-    return jnp.concatenate([h, c]), jnp.concatenate([d_h, d_c])
-
-
-def affine_rows(w, h, b):
-    """`W h + b` of one network."""
-    return w @ h + b
-
-
-def affine_last(w, h, b):
-    """`W h + b` with the batch axis last."""
-    return sum(w[:, k] * h[k] for k in range(w.shape[1])) + b
-
-
-STEPS = {
-    ("elman", "rows"): elman_rows,
-    ("elman", "last"): elman_last,
-    ("lstm", "rows"): partial(lstm_step, product=jnp.matmul, affine=affine_rows),
-    ("lstm", "last"): partial(lstm_step, product=product_last, affine=affine_last),
-}
-
-
-def spectrum(weights, state, frame, *, step, qr, steps, transient):
-    """Sorted-by-column exponents `mean ln R_jj` and the last state; the transient moves state and frame."""
-
-    def body(carry, _):
-        state, frame, sums = carry
-        state, frame = step(weights, state, frame)
-        frame, lengths = qr(frame)
-        return (state, frame, sums + jnp.log(lengths)), None
-
-    zero = jnp.zeros(frame.shape[1:])
-    state, frame, _ = lax.scan(body, (state, frame, zero), None, length=transient)[0]
-    state, frame, sums = lax.scan(body, (state, frame, zero), None, length=steps)[0]
-    return sums / steps, state
-
-
-def chunked(function: Callable, arrays: tuple, chunk: int, axes: tuple, out_axis: int) -> Callable:
-    """A call that runs `function` over the batch in pieces of `chunk` networks and waits for the results."""
-    batch = arrays[0].shape[axes[0]]
-    pieces = [
-        tuple(
-            jax.device_put(np.ascontiguousarray(np.take(a, range(s, min(s + chunk, batch)), axis=x)))
-            for a, x in zip(arrays, axes, strict=True)
-        )
-        for s in range(0, batch, chunk)
-    ]
-
-    def call():
-        outs = [jax.block_until_ready(function(*piece)) for piece in pieces]
-        return tuple(
-            np.concatenate([np.moveaxis(np.asarray(o[k]), out_axis, 0) for o in outs]) for k in range(len(outs[0]))
-        )
-
-    return call
-
-
-def make_spectrum(work: Workload, chunk: int, layout: str, qr: Callable) -> Callable:
-    """The call of a spectrum workload; returns (exponents (B, K), state (B, S))."""
-    run = partial(spectrum, step=STEPS[work.kind, layout], qr=qr, steps=work.steps, transient=work.transient)
-    w, b, state = work.arrays["weight_hh"], work.arrays["bias_hh"], work.arrays["state"]
-    eye = np.eye(state.shape[1])
-    if layout == "rows":
-        mapped = jax.jit(jax.vmap(lambda w, b, s: run((w, b), s, jnp.asarray(eye))))
-        return chunked(mapped, (w, b, state), chunk, (0, 0, 0), 0)
-
-    def last(w, b, s):
-        return run((w, b), s, jnp.broadcast_to(jnp.asarray(eye)[..., None], (*eye.shape, s.shape[-1])))
-
-    arrays = (w.transpose(1, 2, 0), b.T, state.T)
-    return chunked(jax.jit(last), arrays, chunk, (2, 1, 1), -1)
-
-
-# Scalar map
-
-
-def scalar(w, b, h, *, steps, transient, block, unroll):
-    """`h <- tanh(w h + b)`; mean of `ln|w (1 - h^2)|`, one logarithm per `block` steps, for arrays of any shape."""
-
-    def body(h, _):
-        return jnp.tanh(w * h + b), None
-
-    def measured(carry, _):
-        h, total = carry
-        growth = 1.0
-        for _ in range(block):
-            h = jnp.tanh(w * h + b)
-            growth = growth * (w * (1 - h * h))
-        return (h, total + jnp.log(jnp.abs(growth))), None
-
-    h = lax.scan(body, h, None, length=transient, unroll=unroll)[0]
-    h, total = lax.scan(measured, (h, jnp.zeros_like(h)), None, length=steps // block, unroll=unroll)[0]
-    return (total / steps)[:, None], h[:, None]
-
-
-def make_scalar(work: Workload, chunk: int, block: int, unroll: int, mapped: bool) -> Callable:
-    """The call of the scalar workload; returns (exponents (B, 1), state (B, 1))."""
-    run = partial(scalar, steps=work.steps, transient=work.transient, block=block, unroll=unroll)
-    w, b, h = (work.arrays[name].reshape(-1) for name in ("weight_hh", "bias_hh", "state"))
-    one = jax.vmap(lambda w, b, h: tuple(x[0] for x in run(w[None], b[None], h[None])))
-    batched = one if mapped else run
-    return chunked(jax.jit(batched), (w, b, h), chunk, (0, 0, 0), 0)
-
-
-# Gradients
-
-
-def lstm_orbit(weights, state, steps, affine):
-    """Last state of an LSTM after `steps` steps."""
-    n = weights[0].shape[1]
-
-    def body(state, _):
-        h, c, _ = lstm_gates(affine(weights[0], state[:n], weights[1]), state[n:])
-        return jnp.concatenate([h, c]), None
-
-    return lax.scan(body, state, None, length=steps)[0]
-
-
-def make_bptt_autodiff(work: Workload, chunk: int, layout: str) -> Callable:
-    """`dL/dW`, `dL/db` of `L = <cotangent, s_T>` by `jax.grad`; returns (B, 4N, N) and (B, 4N)."""
-    affine = affine_rows if layout == "rows" else affine_last
-
-    def loss(weights, state, cotangent):
-        return jnp.sum(lstm_orbit(weights, state, work.steps, affine) * cotangent)
-
-    def gradient(w, b, state, cotangent):
-        return jax.grad(loss)((w, b), state, cotangent)
-
-    w, b, state, cotangent = (work.arrays[k] for k in ("weight_hh", "bias_hh", "state", "cotangent"))
-    if layout == "rows":
-        return chunked(jax.jit(jax.vmap(gradient)), (w, b, state, cotangent), chunk, (0, 0, 0, 0), 0)
-    return chunked(jax.jit(gradient), (w.transpose(1, 2, 0), b.T, state.T, cotangent.T), chunk, (2, 1, 1, 1), -1)
-
-
-def make_bptt_by_hand(work: Workload, chunk: int, layout: str, late: bool) -> Callable:
-    """The same by a hand-written backward scan; `late` forms `dW = sum_t delta_t h_(t-1)^T` in one product."""
-    rows = layout == "rows"
-    affine = affine_rows if rows else affine_last
-
-    def gradient(w, b, state, cotangent):
-        n = w.shape[1]
-
-        def forward(s, _):
-            h, c, partials = lstm_gates(affine(w, s[:n], b), s[n:])
-            return jnp.concatenate([h, c]), (s[:n], jnp.concatenate(partials))
-
-        def backward(carry, saved):
-            d_h, d_c, d_w, d_b = carry
-            h, partials = saved
-            p_i, p_f, p_g, p_c, p_o, p_t = jnp.split(partials, 6)
-            d_c = d_c + p_t * d_h
-            delta = jnp.concatenate([p_i * d_c, p_f * d_c, p_g * d_c, p_o * d_h])
-            d_h = w.T @ delta if rows else sum(w[k] * delta[k] for k in range(4 * n))
-            if not late:
-                d_w = d_w + delta[:, None] * h[None]
-                d_b = d_b + delta
-            return (d_h, p_c * d_c, d_w, d_b), (delta if late else None)
-
-        _, saved = lax.scan(forward, state, None, length=work.steps)
-        start = (cotangent[:n], cotangent[n:], jnp.zeros_like(w), jnp.zeros_like(b))
-        (_, _, d_w, d_b), deltas = lax.scan(backward, start, saved, reverse=True)
-        if late:
-            d_w = jnp.einsum("tk...,tn...->kn...", deltas, saved[0])
-            d_b = deltas.sum(0)
-        return d_w, d_b
-
-    w, b, state, cotangent = (work.arrays[k] for k in ("weight_hh", "bias_hh", "state", "cotangent"))
-    if rows:
-        return chunked(jax.jit(jax.vmap(gradient)), (w, b, state, cotangent), chunk, (0, 0, 0, 0), 0)
-    return chunked(jax.jit(gradient), (w.transpose(1, 2, 0), b.T, state.T, cotangent.T), chunk, (2, 1, 1, 1), -1)
-
+from jax_others import make_bptt_autodiff, make_bptt_by_hand, make_scalar
+from jax_spectra import cholesky_rows, cholesky_twice, make_spectrum, mgs_last, mgs_rows, mgs_scalars, qr_lapack
+from workloads import LARGE, Workload
 
 PICKS = {
     "scalar": (("vmap + scan", 65536), ("batched + scan, log of products of 5", 65536)),
     "elman2": (("vmap, linalg.qr", 4096), ("batch last, Gram-Schmidt by entries", 512)),
     "elman8": (("vmap, linalg.qr", 4096), ("batch last, Gram-Schmidt", 512)),
+    "elman32": (("vmap, linalg.qr", 256), ("vmap, linalg.qr", 256)),
+    "elman64": (("vmap, linalg.qr", 32), ("vmap, linalg.qr", 32)),
+    "elman128": (("vmap, linalg.qr", 16), ("one at a time, linalg.qr", 1)),
+    "elman512": (("vmap, linalg.qr", 2), ("one at a time, linalg.qr", 1)),
+    "elman512k32": (("vmap, linalg.qr", 4), ("one at a time, linalg.qr", 1)),
     "lstm8": (("vmap, linalg.qr", 128), ("batch last, Gram-Schmidt", 128)),
     "bptt8": (("vmap(grad)", 1024), ("by hand, vmap", 512)),
 }
 """For each workload (variant, networks at a time): as written first, and the fastest right one that was found."""
 
 
-def variants(kind: str) -> dict[str, Callable]:
-    """What was tried for a kind of workload: {name: make(work, chunk)}."""
-    if kind == "scalar":
+def variants(work: Workload) -> dict[str, Callable]:
+    """What was tried for a workload: {name: make(work, chunk)}."""
+    if work.kind == "scalar":
         return {
             "vmap + scan": partial(make_scalar, block=1, unroll=1, mapped=True),
             "batched + scan, unroll 5": partial(make_scalar, block=1, unroll=5, mapped=False),
             "batched + scan, log of products of 5": partial(make_scalar, block=5, unroll=1, mapped=False),
         }
-    if kind == "bptt":
+    if work.kind == "bptt":
         return {
             "vmap(grad)": partial(make_bptt_autodiff, layout="rows"),
             "grad, batch last": partial(make_bptt_autodiff, layout="last"),
             "by hand, vmap": partial(make_bptt_by_hand, layout="rows", late=False),
             "by hand, vmap, one product": partial(make_bptt_by_hand, layout="rows", late=True),
             "by hand, batch last": partial(make_bptt_by_hand, layout="last", late=False),
+        }
+    if work.units >= LARGE:
+        return {
+            "vmap, linalg.qr": partial(make_spectrum, layout="rows", qr=qr_lapack),
+            "vmap, Cholesky QR twice": partial(make_spectrum, layout="rows", qr=cholesky_twice),
+            "one at a time, linalg.qr": partial(make_spectrum, layout="one", qr=qr_lapack),
+            "one at a time, Cholesky QR twice": partial(make_spectrum, layout="one", qr=cholesky_twice),
         }
     return {
         "vmap, linalg.qr": partial(make_spectrum, layout="rows", qr=qr_lapack),

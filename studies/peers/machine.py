@@ -1,4 +1,4 @@
-"""What the numbers were measured on: processor, versions, threads and the measured peak of multiply-adds."""
+"""What the numbers were measured on: processor, versions, BLAS, and the measured peaks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def processor() -> str:
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries compared."""
     found = {"Python": platform.python_version()}
-    for name in ("rnndyn", "numba", "numpy", "jax", "jaxlib", "torch"):
+    for name in ("rnndyn", "numba", "numpy", "scipy", "jax", "jaxlib", "torch", "pynamicalsys", "lyapax"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -89,3 +89,32 @@ def fma_peak(rounds: int = 50_000, calls: int = 400) -> float:
         loop(rounds)
         best = min(best, time.perf_counter() - start)
     return 2 * width * 10 * rounds / best / 1e9
+
+
+def libraries() -> list[str]:
+    """The BLAS libraries loaded, with the kernels they chose for this processor and their threads."""
+    from threadpoolctl import threadpool_info
+
+    found = [info for info in threadpool_info() if info["user_api"] == "blas"]
+    return sorted(
+        {
+            f"{i['internal_api']} {i['version']} ({i.get('architecture', '?')}, threads {i['num_threads']})"
+            for i in found
+        }
+    )
+
+
+def product_peak(threads: int, size: int = 1024, calls: int = 12) -> float:
+    """GFLOP/s per core of NumPy's matrix product in float64 on so many threads: the best of some calls."""
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    a, b = (np.random.default_rng(seed).normal(size=(size, size)) for seed in (0, 1))
+    out = np.empty_like(a)
+    best = float("inf")
+    with threadpool_limits(threads, user_api="blas"):
+        for _ in range(calls):
+            start = time.perf_counter()
+            np.matmul(a, b, out=out)
+            best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / threads / 1e9

@@ -1,13 +1,18 @@
-"""The workloads in rnndyn, through its public functions."""
+"""The workloads in rnndyn: what is timed goes through its public functions."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
 from workloads import Workload
 
 import rnndyn as rd
+from rnndyn.kernels import tangent  # not public: only to count
+
+COUNTED = {"elman2": 24, "elman8": 6, "lstm8": 3}
+"""Networks of which `interval` counts orthogonalisations in the uncompiled kernel, some seconds each."""
 
 
 def cell_of(work: Workload):
@@ -15,47 +20,96 @@ def cell_of(work: Workload):
     return rd.LSTM(work.units) if work.kind in ("lstm", "bptt") else rd.Elman(work.units)
 
 
-def make(work: Workload, threads: int) -> Callable:
-    """The timed call: exponents (B, K), or gradients (B, 4N, N) and (B, 4N); QR at each step (a scalar has none)."""
-    cell = cell_of(work)
-    weights = {name: work.arrays[name] for name in ("weight_hh", "bias_hh")}
-    state = work.arrays["state"]
-    if work.kind == "bptt":
+def weights_of(work: Workload) -> dict[str, np.ndarray]:
+    """Its weights."""
+    return {name: work.arrays[name] for name in ("weight_hh", "bias_hh")}
 
-        def gradients():
-            found = rd.gradients(
-                cell, weights, cotangent_last=work.arrays["cotangent"], steps=work.steps, state=state, threads=threads
-            )
-            return found.weights["weight_hh"], found.weights["bias_hh"]
 
-        return gradients
+def lyapunov(work: Workload, every: int | None, threads: int | None = None, **more):
+    """`rd.lyapunov` of a workload with QR every `every` steps (None: rnndyn's own choice)."""
+    how = {"steps": work.steps, "transient": work.transient, "state": work.arrays["state"], "threads": threads}
+    return rd.lyapunov(cell_of(work), weights_of(work), k=work.columns, qr_every=every, **how, **more)
 
-    def exponents():
-        found = rd.lyapunov(
-            cell,
-            weights,
-            steps=work.steps,
-            transient=work.transient,
-            qr_every=None if work.kind == "scalar" else 1,
-            state=state,
-            threads=threads,
-        )
-        return (found.exponents,)
 
-    return exponents
+def make(work: Workload, threads: int, every: int | None = 1) -> Callable:
+    """The timed call: (exponents (B, K),), or gradients (B, 4N, N) and (B, 4N); a scalar needs no QR."""
+    if work.kind != "bptt":
+        return lambda: (lyapunov(work, None if work.kind == "scalar" else every, threads).exponents,)
+    how = {"cotangent_last": work.arrays["cotangent"], "steps": work.steps, "state": work.arrays["state"]}
+
+    def gradients():
+        found = rd.gradients(cell_of(work), weights_of(work), threads=threads, **how)
+        return found.weights["weight_hh"], found.weights["bias_hh"]
+
+    return gradients
 
 
 def last_state(work: Workload) -> np.ndarray:
     """State (B, S) after all steps."""
-    weights = {name: work.arrays[name] for name in ("weight_hh", "bias_hh")}
     steps = work.steps + work.transient
-    return rd.trajectory(cell_of(work), weights, steps=steps, state=work.arrays["state"])[..., -1, :]
+    return rd.trajectory(cell_of(work), weights_of(work), steps=steps, state=work.arrays["state"])[..., -1, :]
 
 
-def exponents_with_errors(work: Workload) -> tuple[np.ndarray, np.ndarray]:
-    """Exponents and their standard errors (B, K)."""
-    weights = {name: work.arrays[name] for name in ("weight_hh", "bias_hh")}
-    found = rd.lyapunov(
-        cell_of(work), weights, steps=work.steps, transient=work.transient, qr_every=1, state=work.arrays["state"]
-    )
-    return found.exponents, found.stderr
+def interval(work: Workload, threads: int) -> float:
+    """Mean steps between orthogonalisations in rnndyn's own run (harmonic: it counts orthogonalisations).
+
+    Small networks: counted in the uncompiled twin, which decides as the compiled kernel does, bit for bit. Larger ones
+    are too slow for it and spend their time in products and QR: from t(m) = a + b / m, where a and b follow from calls
+    with QR at each and at every fourth step, and m from one at rnndyn's own interval. If frames of four steps cost
+    more than others, m comes out too long, in favour of the peers.
+    """
+    if work.key in COUNTED:
+        return counted(work.part(batch=COUNTED[work.key]))
+    best = dict.fromkeys((1, 4, None), float("inf"))
+    for _ in range(3):  # the first one compiles
+        for every in best:
+            start = time.perf_counter()
+            lyapunov(work, every, threads)
+            best[every] = min(best[every], time.perf_counter() - start)
+    b = (best[1] - best[4]) * 4 / 3
+    share = (best[None] - (best[1] - b)) / b if b > 0 else 1.0
+    return 1 / min(max(share, 1 / 16), 1.0)
+
+
+def counted(work: Workload) -> float:
+    """Steps of all networks over the orthogonalisations that the uncompiled kernel calls."""
+    number = 0
+    original = tangent.orthogonalise
+
+    def counting(*arguments):
+        nonlocal number
+        number += 1
+        return original(*arguments)
+
+    tangent.orthogonalise = counting
+    try:
+        lyapunov(work, None, 1, device="python")
+    finally:
+        tangent.orthogonalise = original
+    return work.batch * work.steps / number
+
+
+def product_calls(work: Workload, threads: int) -> dict[str, tuple[Callable, int, int]]:
+    """Calls whose times tell what the products cost, {name: (call, networks, steps)}; see `timing.product_rate`.
+
+    `tangent` moves state and frame through a transient without any QR between its ends, then 4 steps that count;
+    `orbit` moves the state only (fewer networks, since it keeps all states). Each in a short and a long form, long
+    enough that both run the kernel that the timed calls run.
+    """
+    short, long = (512, 1536) if work.units < 8 else (256, 768) if work.units < 32 else (16, 96)
+    endless = 1 << 20
+    fewer = work.part(batch=max(threads, work.batch // 8))
+
+    def tangent(transient):
+        return lambda: lyapunov(work.part(steps=4, transient=transient), endless, threads)
+
+    def orbit(steps):
+        how = {"steps": steps, "state": fewer.arrays["state"], "threads": threads}
+        return lambda: rd.trajectory(cell_of(fewer), weights_of(fewer), **how)
+
+    return {
+        "tangent, short": (tangent(short), work.batch, short),
+        "tangent, long": (tangent(long), work.batch, long),
+        "orbit, short": (orbit(short), fewer.batch, short),
+        "orbit, long": (orbit(long), fewer.batch, long),
+    }
