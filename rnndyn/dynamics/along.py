@@ -5,7 +5,7 @@ import numpy as np
 from ..errors import InputError
 from .batch import Problem, whole
 from .call import check, over_points
-from .lyapunov import standard_error
+from .errorbars import standard_error
 from .random import point_uniforms, random_start
 from .start import begun
 from .status import Status

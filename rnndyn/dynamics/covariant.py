@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import InputError
 from .along import Course, span_of, unit_columns
 from .batch import as_array, whole
-from .lyapunov import standard_error
+from .errorbars import standard_error
 from .random import point_uniforms
 from .status import Status
 
