@@ -1,8 +1,10 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
+from .echo import EchoState, echo_state
 from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, lyapunov
+from .noise import Noise
 from .reach import outputs, reach
 from .start import Start
 from .status import Status
@@ -10,11 +12,14 @@ from .trajectory import last_state, trajectory
 
 __all__ = [
     "Attractors",
+    "EchoState",
     "Gradients",
     "Lyapunov",
+    "Noise",
     "Start",
     "Status",
     "attractors",
+    "echo_state",
     "gradients",
     "last_state",
     "lyapunov",

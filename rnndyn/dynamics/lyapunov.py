@@ -8,6 +8,7 @@ from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, whole
 from .call import check, over_points
+from .noise import Noise
 from .random import point_uniforms, random_start
 from .start import begun
 from .status import Status
@@ -37,9 +38,10 @@ def lyapunov(
 
     Returns Lyapunov(exponents (..., k) from large to small, stderr (..., k), status (...), steps (...)).
     `transient` steps move state and frame, then `steps` count. k: how many (all). qr_every: steps between
-    re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I): exponents
-    of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, first_index +
-    point), as the frame is. Of a network: the union of its cells' conditional spectra, each driven by the layer below.
+    re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I), or `Noise`:
+    conditional exponents, of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from
+    (seed, first_index + point), as the frame is. Of a network: the union of its cells' conditional spectra, each driven
+    by the layer below.
     stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
     of the two halves. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
@@ -54,6 +56,7 @@ def lyapunov(
     if k > size:
         raise InputError(f"`k` is {k}, but {cell!r} has {size} exponents.")
     every = None if qr_every is None else whole("qr_every", qr_every, 1)
+    inputs = inputs.counted(first_index) if isinstance(inputs, Noise) else inputs
     given = {"steps": steps, "inputs": inputs, "lengths": lengths, "state": state, "transient": transient}
     how = (every, seed, first_index, device, dtype, threads)
     if isinstance(cell, Network):
@@ -87,7 +90,7 @@ def spectra_of(problem, transient, k, every, seed, first_index, device, dtype, t
             start,
             _frame(seed, first_index + low, points, size, k),
             spare,
-            problem.inputs(low, high),
+            problem.drive(low, high),
             problem.lengths(low, high),
             transient,
             every,
@@ -96,12 +99,7 @@ def spectra_of(problem, transient, k, every, seed, first_index, device, dtype, t
         exponents[low:high], stderr[low:high], status[low:high] = summary(growth)
         used[low:high] = growth.steps
 
-    inputs = (
-        problem.batch.arrays["inputs"][0].shape[-2] * problem.cell.inputs
-        if problem.cell.inputs and ("inputs" in problem.batch.arrays)
-        else 0
-    )
-    values = run.layout.size + (run.layout.width + 40) * k + inputs
+    values = run.layout.size + (run.layout.width + 40) * k + problem.held(run)
     over_points(chunk, problem, run, values, threads, progress, "exponents")
     for array in (exponents, stderr):
         array[problem.invalid] = np.nan

@@ -4,6 +4,7 @@ Each function takes a `Run` and the points' arrays, one row a point, and returns
 numbers depends on the lane width, the tile, the chunk or the split into calls.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,12 +16,27 @@ from .lane import Lane
 from .machine import register_bits
 from .rule import bind
 from .step import COLUMNS, Layout, kept
-from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT
-from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
+from .tangent import (
+    ALIVE,
+    BATCH,
+    BATCHES,
+    END,
+    LAST,
+    LONGEST,
+    NEXT,
+    PACE,
+    SHORTEST,
+    SPAN,
+    TALLY,
+    TRANSIENT,
+    UNTIL,
+)
+from .tiles import CHUNK_BYTES, Meter, Pace, Stopped, aligned, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
+CLOCK = [LAST, NEXT, UNTIL, END, TRANSIENT]  # lanes of `tally` that are times
 
 
 def lane_width(dtype, units):
@@ -86,6 +102,11 @@ class Run:
     def zeros(self, tiles, size):
         return aligned((tiles, size * self.width), self.dtype, self._shift())
 
+    def piece(self, steps):
+        """Steps for which a tile's inputs are made at a time, if not all; whole blocks of re-orthonormalisation."""
+        fit = CHUNK_BYTES // (8 * self.width * max(self.cell.inputs, 1))
+        return min(steps, max(LONGEST, fit // LONGEST * LONGEST))
+
     def compiled(self, function):
         """A function of `cpu` as this device runs it; on "python", as it is."""
         if self.device == "cuda":
@@ -104,22 +125,47 @@ class Run:
         meter.add(covered * count)
 
 
+@dataclass
+class Stream:
+    """Inputs that are made on the way: `part(first, count)` gives those of some steps, (points, count, I)."""
+
+    part: Callable
+
+    def whole(self, steps):
+        return self.part(0, steps)
+
+
+def _pieces(run, inputs, steps):
+    """Yield (first, count, packed inputs, distance of one step's to the next's): all steps, or those of each piece."""
+    if not isinstance(inputs, Stream):
+        yield 0, steps, run.pack(inputs.reshape(len(inputs), -1)), _stride(run.cell, inputs)
+        return
+    size = run.piece(steps)
+    for first in range(0, steps, size):
+        part = inputs.part(first, min(size, steps - first))
+        yield first, part.shape[1], run.pack(part.reshape(len(part), -1)), run.cell.inputs
+
+
 def trajectories(run, theta, state, inputs, steps, keep, meter):
-    """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N)."""
+    """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N).
+
+    inputs (points, steps or 1, I), or a `Stream` if not `keep`.
+    """
     cell, layout = run.cell, run.layout
     count, values = len(theta), cell.state_size
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    packed = run.pack(theta)
     full = run.zeros(len(packed), layout.width)
     full[:, : values * run.width] = run.pack(state)
     record_ = run.zeros(len(packed), steps * values if keep else 0)
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values)
     room = run.room(packed, x, a, full)
-    for part in run.pace.slices(len(packed), steps):
-        run.call(
-            cpu.orbits, meter, count, part, sizes, at, room, part[2], part[3], stride, keep, packed, u, x, a, full,
-            record_,
-        )  # fmt: skip
+    for _, number, u, stride in _pieces(run, inputs, steps):
+        for part in run.pace.slices(len(packed), number):
+            run.call(
+                cpu.orbits, meter, count, part, sizes, at, room, part[2], part[3], stride, keep, packed, u, x, a, full,
+                record_,
+            )  # fmt: skip
     if keep:
         return run.unpack(record_, count).reshape(count, steps, values)
     return run.unpack(full, count)[:, None, :values]
@@ -145,11 +191,12 @@ class Spectra:
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
     """Growth of the frames' columns after `transient` steps; lengths (points,) are all steps of each point.
 
-    frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame.
+    frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame. inputs (points,
+    steps or 1, I) or a `Stream`: the kernels' clock then begins anew with each piece of it.
     """
     cell, layout = run.cell, run.layout
     count, values, columns = frame.shape
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    packed = run.pack(theta)
     tiles, w = len(packed), run.width
     steps = int(lengths.max())
     full = run.zeros(tiles, layout.width)
@@ -161,19 +208,24 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     sums = run.zeros(tiles, BATCHES * columns)
     spans = np.maximum(-(-(lengths - transient) // BATCHES), SHORTEST)
     tally = run.pack(_tally(lengths, spans, transient, every))
-    batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
+    batch = int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
     before, shifts = run.scratch(columns), run.scratch(columns)
     spare = run.pack(np.broadcast_to(_columns(spare[None], layout.width), (w, layout.width * columns)))[0]
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)
     room = run.room(packed, x, a, da, partials, full, frames, squares, tally)
-    for part in run.pace.slices(tiles, steps):
-        run.call(
-            cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps, stride, int(every is None),
-            batch, packed, u, x, a, da, partials, full, frames, spare, before, shifts, squares, powers, levels, lost,
-            sums, tally,
-        )  # fmt: skip
+    clock, passed = tally.reshape(tiles, TALLY, w), 0
+    for first, number, u, stride in _pieces(run, inputs, steps):
+        clock[:, CLOCK] -= first - passed
+        passed = first
+        for part in run.pace.slices(tiles, number):
+            run.call(
+                cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps - first, stride,
+                int(every is None), (batch, transient - first), packed, u, x, a, da, partials, full, frames, spare,
+                before, shifts, squares, powers, levels, lost, sums, tally,
+            )  # fmt: skip
+    clock[:, CLOCK] += passed
     tally = run.unpack(tally, count)
     rest = 0.5 * np.log(np.float64(run.unpack(squares, count))) + run.unpack(powers, count) * np.log(2.0)
     rest -= run.unpack(levels, count)

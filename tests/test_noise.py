@@ -1,0 +1,316 @@
+"""Noise as input: the numbers, where they go, and what is known of networks that are driven by them."""
+
+import functools
+import tracemalloc
+
+import numpy as np
+import pytest
+from support import assert_same_result, random_weights, same_bits, take
+
+import rnndyn as rd
+from rnndyn.dynamics import last_state
+from rnndyn.dynamics.theory import critical_noise, mean_field_exponent
+from rnndyn.kernels import target
+
+PLAIN = {"device": "python"}
+rng = np.random.default_rng(0)
+CELL = rd.Elman(4, 2)
+WEIGHTS = random_weights(CELL, rng, batch=(3,), gain=1.5)
+
+
+# --- the numbers ------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_are_white_and_normal():
+    """Moments, neighbours in time, channel and point within five standard errors; another seed gives others."""
+    z = rd.Noise().array(4000, 3, (10,))
+    count = z.size
+    assert abs(z.mean()) < 5 / np.sqrt(count)
+    assert abs(z.var() - 1) < 5 * np.sqrt(2 / count)
+    assert abs((z**3).mean()) < 5 * np.sqrt(15 / count)
+    assert abs((z**4).mean() - 3) < 5 * np.sqrt(96 / count)
+    for one, other in ((z[:, 1:], z[:, :-1]), (z[..., 1:], z[..., :-1]), (z[1:], z[:-1])):
+        assert abs(np.mean(one * other)) < 5 / np.sqrt(one.size)
+    for other in (rd.Noise(seed=1), rd.Noise(draw=1)):
+        assert abs(np.mean(z * other.array(4000, 3, (10,)))) < 5 / np.sqrt(count)
+
+
+def test_a_longer_run_begins_with_the_shorter_one():
+    for noise in (rd.Noise(2.0, 1.0), rd.Noise(hold=3)):
+        long = noise.array(30_001, 3)
+        for steps in (1, 2, 5, 30_000):
+            assert same_bits(noise.array(steps, 3), long[:steps])
+        for begin in (1, 2, 3, 29_990):
+            assert same_bits(noise.after(begin).array(7, 3), long[begin : begin + 7])
+
+
+def test_scale_mean_draw_and_index_are_axes():
+    z = rd.Noise().array(20, 2, (6,))
+    scale, mean = np.array([[0.0], [0.5], [2.0]]), np.array([1.0, -1.0])
+    found = rd.Noise(scale, mean, index=[4, 4, 2]).array(20, 2, (3,))
+    np.testing.assert_array_equal(found, mean + scale[:, None] * z[[4, 4, 2]])
+    draws = rd.Noise(draw=[[0], [7]]).array(20, 2, (2, 3))
+    assert same_bits(draws[0], z[:3])
+    assert same_bits(draws[1], rd.Noise(draw=7).array(20, 2, (6,))[3:])
+    shared = rd.Noise(shared=True).array(20, 2, (2, 2))
+    assert (shared == z[0]).all()
+    held = rd.Noise(hold=4).array(20, 2)
+    assert same_bits(held[::4], z[0, :5])
+    assert (held == np.repeat(held[::4], 4, axis=0)).all()
+
+
+MISTAKES = [
+    ({"inputs": rd.Noise()}, "steps` is missing"),
+    ({"inputs": rd.Noise(np.ones(3)), "steps": 5}, r"the `scale` of the noise must be a number or have the shape"),
+    ({"inputs": rd.Noise(np.ones((2, 1))), "steps": 5}, "do not broadcast"),
+    ({"inputs": rd.Noise(np.nan), "steps": 5}, "every point is invalid"),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), MISTAKES)
+def test_mistakes_of_runs(given, words):
+    with pytest.raises(rd.InputError, match=words):
+        rd.trajectory(CELL, WEIGHTS, **given)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: rd.Noise(-0.5), "not negative: -0.5 is"),
+        (lambda: rd.Noise("loud"), "`scale` cannot be read"),
+        (lambda: rd.Noise(seed=-1), "`seed` must be a whole number"),
+        (lambda: rd.Noise(draw=0.5), "`draw` must be whole numbers"),
+        (lambda: rd.Noise(hold=0), "`hold` must be a whole number from 1 up"),
+        (lambda: rd.Noise(index=3, shared=True), "not both"),
+        (lambda: rd.Noise(index=[1, 2]).array(5, 1, (3,)), "does not fit"),
+        (lambda: rd.reach(CELL, WEIGHTS, inputs=rd.Noise()), "Noise.array"),
+        (lambda: rd.trajectory(rd.Elman(2), {}, inputs=rd.Noise(), steps=3), "takes no inputs"),
+    ],
+)
+def test_mistakes(make, words):
+    with pytest.raises(rd.InputError, match=words):
+        make()
+
+
+# --- where they go ----------------------------------------------------------------------------------------------------
+
+
+def quantities(cell, weights, inputs, **more):
+    """Every quantity of single cells that takes inputs."""
+    yield rd.trajectory(cell, weights, inputs=inputs, steps=40, **more)
+    yield rd.lyapunov(cell, weights, inputs=inputs, steps=30, transient=10, **more)
+    yield rd.gradients(cell, weights, inputs=inputs, steps=40, cotangent_last=np.ones(cell.state_size), **more)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_noise_is_an_array_made_on_the_way(dtype):
+    """The same bits as from the array of its numbers; lengths as well; gradients for every number."""
+    noise = rd.Noise(0.7, [0.1, -0.2], seed=5)
+    given = dict(PLAIN, dtype=dtype)
+    for lengths in (None, np.array([40, 25, 11])):
+        there = quantities(CELL, WEIGHTS, noise.array(40, 2, (3,)), lengths=lengths, **given)
+        for one, other in zip(quantities(CELL, WEIGHTS, noise, lengths=lengths, **given), there, strict=True):
+            assert_same_result(one, other)
+
+
+def test_a_point_hears_the_same_alone():
+    """Alone (by its index), among others, in another order of axes: the same bits."""
+    third = {name: array[2] for name, array in WEIGHTS.items()}
+    state = 0.3 * np.ones(4)
+    whole = list(quantities(CELL, WEIGHTS, rd.Noise(), state=state, **PLAIN))
+    alone = list(quantities(CELL, third, rd.Noise(index=2), state=state, **PLAIN))
+    assert_same_result(take(whole[0], 2), take(alone[0], ...))
+    assert_same_result(take(whole[2], 2), take(alone[2], ...))
+    for given in ({"inputs": rd.Noise(), "first_index": 2}, {"inputs": rd.Noise(index=2), "first_index": 2}):
+        found = rd.lyapunov(CELL, third, steps=30, transient=10, state=state, **given, **PLAIN)
+        assert_same_result(take(whole[1], 2), take(found, ...))
+
+
+def test_pieces_chunks_and_threads_leave_the_bits(monkeypatch):
+    """Noise made 16 steps at a time, or 48, or all at once; one thread or three; k exponents over a transient."""
+    cell, weights = rd.Elman(6, 6), random_weights(rd.Elman(6, 6), rng, batch=(21,), gain=2.0)
+    noise, found = rd.Noise(0.5), []
+    for size, threads, every in (
+        (1, 3, None),
+        (8 * 8 * 6 * 48, 1, None),
+        (1 << 24, 2, None),
+        (1, 1, 7),
+        (1 << 24, 1, 7),
+    ):
+        monkeypatch.setattr(target, "CHUNK_BYTES", size)
+        more = {"inputs": noise, "threads": threads}
+        spectrum = rd.lyapunov(cell, weights, steps=300, transient=77, qr_every=every, **more)
+        found.append((spectrum, last_state(cell, weights, steps=101, **more)))
+    for other in found[1:3]:
+        assert_same_result(other, found[0])
+    assert_same_result(found[4], found[3])
+    array = rd.lyapunov(cell, weights, steps=300, transient=77, inputs=noise.array(377, 6, (21,)))
+    assert_same_result(array, found[0][0])
+
+
+def test_memory_of_a_long_run_is_bounded():
+    """Six hundred thousand steps of 32 units at once would be 154 MB of noise, and as much again packed."""
+    weights = {"weight_hh": np.linspace(0.5, 2, 32)[:, None, None], "weight_ih": [[1.0]]}
+    run = functools.partial(rd.lyapunov, rd.Elman(1, 1), weights, inputs=rd.Noise(), steps=600_000, threads=1)
+    run()
+    tracemalloc.start()
+    try:
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * target.CHUNK_BYTES
+
+
+def last_gradients(net, weights, **given):
+    return rd.gradients(net, weights, cotangent_last=np.ones(net.state_size), **given)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [rd.Stack([rd.Elman(3, 2), rd.Elman(3, 3)]), rd.Bidirectional(rd.Elman(3, 2))],
+    ids=["stack", "bidirectional"],
+)
+def test_networks_hear_noise(net):
+    """The first layer hears it, backwards if it reads backwards; the same bits as from the array."""
+    weights = {name: rng.normal(size=(2, *shape)) for name, shape in net.shapes.items()}
+    noise, lengths = rd.Noise(0.5, draw=[0, 3]), np.array([20, 13])
+    array = noise.array(20, 2, (2,))
+    for more in ({}, {"lengths": lengths}):
+        more = more | PLAIN
+        for call in (rd.trajectory, rd.outputs, last_gradients):
+            one = call(net, weights, inputs=noise, steps=20, **more)
+            assert_same_result(one, call(net, weights, inputs=array, **more))
+        more = more | {"transient": 5}
+        found = rd.lyapunov(net, weights, inputs=noise, steps=15, **more)
+        assert_same_result(found, rd.lyapunov(net, weights, inputs=array, **more))
+
+
+# --- what is known ----------------------------------------------------------------------------------------------------
+
+
+def test_mean_field_with_noise():
+    """g = 2, s = 1: 0.045975; without noise the table; where the exponent is zero, the critical noise."""
+    np.testing.assert_allclose(mean_field_exponent(2.0, 1.0), 0.045975, rtol=0, atol=5e-7)
+    table = mean_field_exponent([1.5, 2.0, 3.0, 5.0], 0.0)
+    np.testing.assert_allclose(table, [0.065217, 0.154724, 0.310249, 0.532428], rtol=0, atol=1e-6)
+    gains = np.array([1.05, 1.5, 2.0, 3.0, 6.0])
+    np.testing.assert_allclose(mean_field_exponent(gains, critical_noise(gains)), 0.0, rtol=0, atol=1e-12)
+    assert critical_noise(1.0) == pytest.approx(0, abs=1e-12)
+    assert np.isnan(critical_noise(0.9))
+    assert np.all(np.diff(mean_field_exponent(2.0, np.linspace(0, 5, 40))) < 0)
+    weak = mean_field_exponent(0.5, [1e-4, 0.01])  # ln g - q + ..., q = s^2 / (1 - g^2)
+    np.testing.assert_allclose(weak, np.log(0.5) - np.array([1e-8, 1e-4]) / 0.75, rtol=0, atol=1e-7)
+
+
+def normal_nets(units, count, gain, seed):
+    return gain / np.sqrt(units) * np.random.default_rng(seed).normal(size=(count, units, units))
+
+
+def test_driven_networks_extrapolate_to_the_mean_field():
+    """g = 2, s = 1: lambda_1 of 24, 16, 12 networks of 24, 48, 96 units, linear in 1/N, meets 0.045975 at 1/N = 0."""
+    inverse, means, errors = [], [], []
+    for units, nets in ((24, 24), (48, 16), (96, 12)):
+        weights = {"weight_hh": normal_nets(units, nets, 2.0, units), "weight_ih": np.eye(units)}
+        found = rd.lyapunov(rd.Elman(units, units), weights, inputs=rd.Noise(), steps=2000, transient=200, k=1)
+        inverse.append(1 / units)
+        means.append(found.exponents.mean())
+        errors.append(found.exponents.std(ddof=1) / np.sqrt(nets))
+        assert means[-1] < 0.045975
+    (slope, limit), covariance = np.polyfit(inverse, means, 1, w=1 / np.array(errors), cov="unscaled")
+    error = np.sqrt(covariance[1, 1])
+    assert abs(limit - 0.045975) < 4 * error
+    assert error < 0.006
+    assert -3 < slope < -0.5
+
+
+def test_two_starts_converge_iff_the_exponent_is_negative():
+    """The echo state property itself: one drive, two starts, and the conditional exponent's sign tells their fate."""
+    gain = np.repeat([1.0, 4.0], 8)
+    weights = {"weight_hh": gain[:, None, None] * normal_nets(12, 16, 1.0, 3), "weight_ih": np.eye(12)}
+    cell = rd.Elman(12, 12)
+    found = rd.lyapunov(cell, weights, inputs=rd.Noise(0.3), steps=2000, transient=100, k=1)
+    exponent, error = found.exponents[:, 0], found.stderr[:, 0]
+    clear = np.abs(exponent) > 4 * error
+    starts = np.random.default_rng(4).normal(size=(2, 1, 12))
+    noise = rd.Noise(0.3, index=np.arange(16))
+    states = rd.trajectory(cell, weights, inputs=noise, steps=2000, state=starts)
+    apart = np.linalg.norm(states[0, :, 1000:] - states[1, :, 1000:], axis=-1)
+    np.testing.assert_array_equal(apart[clear].max(axis=1) < 1e-12, exponent[clear] < 0)
+    assert (exponent[clear] > 0).sum() > 3
+    assert (exponent[clear] < 0).sum() > 3
+    assert np.all(apart[clear & (exponent > 0)].mean(axis=1) > 0.1)
+
+
+# --- the boundary -----------------------------------------------------------------------------------------------------
+
+
+def test_boundary_of_one_unit():
+    """h <- tanh(r w h): lost at r = 1/w; under a constant drive the fixed point of h <- tanh(r h + u) never is."""
+    w = np.array([0.5, 1.0, 2.0])[:, None, None]
+    found = rd.echo_state(rd.Elman(1), {"weight_hh": w}, steps=100, state=[0.0], **PLAIN)
+    np.testing.assert_allclose(found.scale, [2.0, 1.0, 0.5], rtol=0, atol=1e-6)
+    assert np.all(np.abs(found.scale - [2.0, 1.0, 0.5]) <= 1.5 * found.stderr)
+    np.testing.assert_allclose(found.slope, 1 / found.scale, rtol=1e-5)
+    assert (found.status == rd.Status.OK).all()
+    driven = {"weight_hh": [[1.0]], "weight_ih": [[1.0]]}
+    never = rd.echo_state(rd.Elman(1, 1), driven, inputs=np.ones((1, 1)), steps=100, state=[0.0], **PLAIN)
+    assert never.status == rd.Status.NOT_CONVERGED
+    assert np.isnan(never.scale)
+
+
+def test_boundary_of_the_origin_is_the_spectral_radius():
+    """Without a drive, from the origin: r = 1/rho(W) for every matrix; one with NaN harms no other."""
+    matrices = normal_nets(12, 7, 1.0, 5)
+    matrices[3, 0, 0] = np.nan
+    found = rd.echo_state(rd.Elman(12), {"weight_hh": matrices}, steps=1000, transient=200, state=np.zeros(12))
+    good = np.arange(7) != 3
+    truth = 1 / np.abs(np.linalg.eigvals(matrices[good])).max(axis=-1)
+    assert np.all(np.abs(found.scale[good] - truth) <= 2 * found.stderr[good] + 1e-9)
+    assert np.all(found.stderr[good] < 5e-3)
+    assert found.status.tolist() == [0, 0, 0, rd.Status.INVALID, 0, 0, 0]
+    assert np.isnan(found.scale[3])
+
+
+def test_boundary_over_the_noise_meets_the_mean_field():
+    """g = 2: noise of 1.279045 suppresses the chaos of infinitely many units; N = 64, 128 extrapolate to it."""
+    means, errors = [], []
+    for units, nets in ((64, 8), (128, 6)):
+        weights = {"weight_hh": normal_nets(units, nets, 2.0, units), "weight_ih": np.eye(units)}
+        options = {"inputs": rd.Noise(), "over": "inputs", "between": (0.2, 3.0), "tolerance": 0.02}
+        found = rd.echo_state(rd.Elman(units, units), weights, steps=1000, transient=100, **options)
+        assert (found.status == rd.Status.OK).all()
+        assert (found.slope < 0).all()
+        means.append(found.scale.mean())
+        errors.append(np.sqrt((found.scale.var(ddof=1) + np.mean(found.stderr**2)) / nets))
+    limit, error = 2 * means[1] - means[0], np.hypot(2 * errors[1], errors[0])
+    assert abs(limit - critical_noise(2.0)) < 3 * error
+    assert error < 0.05
+    assert means[0] < means[1] < 1.279045
+
+
+def test_error_of_the_boundary_is_the_scatter():
+    """Twenty-four draws of the noise for one network: the scatter of the boundary is what the error bars say."""
+    weights = {"weight_hh": normal_nets(32, 1, 2.0, 8)[0], "weight_ih": np.eye(32)}
+    options = {"inputs": rd.Noise(1.0, draw=np.arange(24)), "steps": 1500, "transient": 100, "tolerance": 1e-2}
+    found = rd.echo_state(rd.Elman(32, 32), weights, between=(0.1, 2.0), **options)
+    assert (found.status == rd.Status.OK).all()
+    ratio = found.scale.std(ddof=1) / np.sqrt(np.mean(found.stderr**2))
+    assert 0.5 < ratio < 1.5
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"over": "input"}, "Did you mean 'inputs'"),
+        ({"between": 3}, "`between` must be two factors"),
+        ({"between": (2.0, 1.0)}, "the first the smaller one"),
+        ({"tolerance": 0}, "`tolerance` must be a number above 0"),
+        ({"over": "inputs"}, "no inputs to multiply"),
+        ({"weights": {"bias_hh": np.ones(4)}}, "no weight_hh among the weights"),
+    ],
+)
+def test_mistakes_of_the_boundary(given, words):
+    weights = given.pop("weights", WEIGHTS)
+    with pytest.raises(rd.InputError, match=words):
+        rd.echo_state(CELL, weights, steps=10, **given)
