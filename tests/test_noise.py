@@ -5,12 +5,15 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from support import assert_same_result, random_weights, same_bits, take
+from support import ROOT, assert_same_result, random_weights, same_bits, take
 
 import rnndyn as rd
 from rnndyn.dynamics import last_state
 from rnndyn.dynamics.theory import critical_noise, mean_field_exponent
 from rnndyn.kernels import target
+from rnndyn.sweep.curves import CURVES, LINES
+from rnndyn.sweep.measures import Block
+from rnndyn.sweep.weights import build_weights
 
 PLAIN = {"device": "python"}
 rng = np.random.default_rng(0)
@@ -314,3 +317,56 @@ def test_mistakes_of_the_boundary(given, words):
     weights = given.pop("weights", WEIGHTS)
     with pytest.raises(rd.InputError, match=words):
         rd.echo_state(CELL, weights, steps=10, **given)
+
+
+# --- studies ----------------------------------------------------------------------------------------------------------
+
+
+def test_theory_of_driven_studies():
+    """Lines and the border of `echo_state`: mean field with the noise of the axis; other studies are refused it."""
+    path = ROOT / "studies" / "echo_state.toml"
+    study = rd.read_study(path)
+    found = LINES["mean_field"].values(study, {"gain": np.array([2.0, 4.0]), "noise": np.array([1.0, 2.0])})
+    np.testing.assert_allclose(found, mean_field_exponent([2.0, 4.0], [1.0, 2.0]), rtol=1e-14)
+    assert CURVES["critical_noise"].applies(study, "gain", "noise")
+    assert not CURVES["critical_noise"].applies(study, "noise", "gain")
+    for change in (
+        {"inputs.hold": 2},
+        {"inputs.mean": 0.5},
+        {"weights.weight_ih.gain": 0.5},
+        {"weights.bias_hh": 1.0},
+        {"cell.activation": "relu"},
+    ):
+        with pytest.raises(rd.InputError, match="theory 'critical_noise' does not apply here"):
+            rd.sweep(path, overrides=change | {"axes.net": [0]})
+
+
+def test_a_study_of_noise_equals_the_library():
+    """Exponents, gradients and orbits of a small driven study: those of calls with the same noise, to the bit."""
+    overrides = {
+        "cell.units": 4, "cell.inputs": 4, "axes.gain": [1.0, 3.0], "axes.noise": [0.5, 2.0], "axes.net": [0, 1],
+        "run.steps": 60, "run.initial_state": 0.1, "inputs.hold": 2, "figure": [], "number": [], "answer": "",
+        "measure.gradient": {"horizon": 30, "transient": 20}, "measure.trajectory": {"last": 9, "at": {"noise": 2.0}},
+    }  # fmt: skip
+    study = rd.read_study(ROOT / "studies" / "echo_state.toml", overrides)
+    study = study.model_copy(update={"run": study.run.model_copy(update=PLAIN)})
+    found, block = rd.sweep(study, progress=False), Block(study, study.make_cell(), {}, 0)
+    axes = {name: axis.values for name, axis in study.axes.items()}
+    weights = build_weights(study, block.cell, axes)
+    noise = rd.Noise(axes["noise"][:, None, None], draw=0, hold=2)
+    given = {"state": 0.1 * np.ones(4), **PLAIN}
+    exponents = rd.lyapunov(block.cell, weights, inputs=noise, steps=60, transient=200, k=1, **given).exponents
+    assert same_bits(found["exponents"].values, exponents)
+    states = rd.trajectory(block.cell, weights, inputs=noise, steps=260, **given)
+    assert same_bits(found["trajectory"].values, states[:, 1, :, -9:])
+    later = noise.after(20)
+    cotangent = np.full(4, 0.5)
+    back = rd.gradients(
+        block.cell, weights, inputs=later, steps=30, cotangent_last=cotangent, state=states[..., 20, :], **PLAIN
+    )
+    assert same_bits(found["log_norms"].values[..., 0], back.log_norms[..., 0])
+
+
+def test_a_negative_deviation_is_refused():
+    with pytest.raises(rd.InputError, match=r"\[inputs\] scale = '-noise': a standard deviation is not negative"):
+        rd.sweep(ROOT / "studies" / "echo_state.toml", overrides={"inputs.scale": "-noise", "figure": []})
