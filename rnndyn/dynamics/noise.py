@@ -45,7 +45,9 @@ class Noise:
         return other
 
     def counted(self, first):
-        """The same, with points counted from grid index `first` on."""
+        """The same, with points counted from grid index `first` on, or of the indices `first` (...), if not its own."""
+        if np.ndim(first):
+            return self._with(index=_whole_numbers("first_index", first)) if self.index is None else self
         return self._with(first=first)
 
     def after(self, steps):

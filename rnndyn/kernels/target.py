@@ -131,9 +131,6 @@ class Stream:
 
     part: Callable
 
-    def whole(self, steps):
-        return self.part(0, steps)
-
 
 def _pieces(run, inputs, steps):
     """Yield (first, count, packed inputs, distance of one step's to the next's): all steps, or those of each piece."""

@@ -52,7 +52,7 @@ def linear_volume(run):
     return Claim(found, np.linalg.slogdet(matrices)[1], 1e2 * EPS * np.linalg.cond(matrices))
 
 
-@exact("without phi, from zero: h_T = sum_i W^i W_x x_(T-i)", "claim 2")
+@exact("without phi, from zero: h_T = sum_i W^i W_x x_(T-i)", "unrolled recursion")
 def memory_of_powers(run):
     rng = np.random.default_rng(7)
     w, v, x = 0.5 * rng.normal(size=(UNITS, UNITS)), rng.normal(size=(UNITS, 2)), rng.normal(size=(9, 2))
@@ -61,7 +61,7 @@ def memory_of_powers(run):
     return Claim(found, truth, 1e2 * EPS * np.abs(x).sum())
 
 
-@exact("its reach: d h_T / d x_(T-i) = W^i W_x", "claim 2")
+@exact("its reach: d h_T / d x_(T-i) = W^i W_x", "chain rule")
 def reach_of_powers(run):
     rng = np.random.default_rng(7)
     w, v, x = 0.5 * rng.normal(size=(UNITS, UNITS)), rng.normal(size=(UNITS, 2)), rng.normal(size=(9, 2))
@@ -80,7 +80,7 @@ def linear_backpropagation(run):
     return Claim(np.append(value, found.state[0]), np.append(truth, 13780.6), np.append(1e3 * EPS * abs(truth), 0.05))
 
 
-@exact("0.01^500 and 100^500: ln ||dL/ds_t|| where the numbers themselves are 0 or infinite", "claim 5")
+@exact("0.01^500 and 100^500: ln ||dL/ds_t|| where the numbers themselves are 0 or infinite", "chain rule")
 def norms_beyond_float64(run):
     weights = {"weight_hh": np.array([0.01, 100.0])[:, None, None] * np.eye(UNITS)}
     last = np.array([1.0, 0.0, 0.0])
@@ -89,7 +89,7 @@ def norms_beyond_float64(run):
     return Claim(found, np.stack([-truth, truth]), 1e3 * EPS * (1 + truth))
 
 
-@exact("Forward Euler as a network, W = I + dt Lambda: exponents ln |1 + dt lambda|", "claim 4")
+@exact("Forward Euler as a network, W = I + dt Lambda: exponents ln |1 + dt lambda|", "Hairer & Wanner 1996")
 def euler_plane(run):
     dt, z = 0.25, np.add.outer(np.linspace(-10, 2, 7), 1j * np.linspace(0.1, 6, 5))
     matrices = np.zeros((*z.shape, UNITS, UNITS))
@@ -100,7 +100,10 @@ def euler_plane(run):
     return Claim(found, np.log(np.abs(1 + dt * z)), 1e3 * EPS)
 
 
-@exact("harmonic oscillator, dt = 0.1: Euler grows by 0.0497517 per unit time, backward Euler decays so", "claim 4")
+@exact(
+    "harmonic oscillator, dt = 0.1: Euler grows by 0.0497517 per unit time, backward Euler decays so",
+    "Hairer & Wanner 1996",
+)
 def oscillator_of_matrices(run):
     dt, field = 0.1, np.array([[0.0, 1.0], [-1.0, 0.0]])
     matrices = np.zeros((2, UNITS, UNITS))
