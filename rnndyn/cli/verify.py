@@ -92,7 +92,7 @@ def measure(chosen: "Sequence[Truth]", run: dict[str, Any]) -> "list[Row]":
                 rows.append(judge(truth, {**run, "device": device, "threads": threads}))
                 display.at(len(rows))
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"{summary(rows)}; nothing was written.") from None
+        raise KeyboardInterrupt(f"{len(rows)} of {len(chosen)} truths were measured; nothing was written.") from None
     return rows
 
 
