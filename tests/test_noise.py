@@ -275,6 +275,18 @@ def test_boundary_of_the_origin_is_the_spectral_radius():
     assert np.isnan(found.scale[3])
 
 
+def test_boundary_of_a_stack_is_that_of_the_layer_lost_first():
+    """From the origin: r = 1/max rho over the layers; progress ends where it said it would."""
+    net, told = rd.Stack([rd.Elman(12, 2), rd.Elman(12, 12)]), []
+    weights = {"weight_hh_l0": normal_nets(12, 3, 1.0, 6), "weight_hh_l1": normal_nets(12, 3, 1.2, 7)}
+    weights |= {"weight_ih_l1": normal_nets(12, 1, 1.0, 8)[0]}
+    given = {"steps": 1000, "transient": 200, "state": np.zeros(24), "progress": lambda *done: told.append(done)}
+    found = rd.echo_state(net, weights, **given)
+    truth = 1 / np.max([np.abs(np.linalg.eigvals(weights[f"weight_hh_l{i}"])).max(axis=-1) for i in (0, 1)], axis=0)
+    assert np.all(np.abs(found.scale - truth) <= 2 * found.stderr + 1e-9)
+    assert told[-1][0] == told[-1][1]
+
+
 def test_boundary_over_the_noise_meets_the_mean_field():
     """g = 2: noise of 1.279045 suppresses the chaos of infinitely many units; N = 64, 128 extrapolate to it."""
     means, errors = [], []

@@ -84,7 +84,9 @@ def echo_state(
 
         search = Search(exponent, low, high, float(tolerance))
         search.run()
-        return search.result()
+        found = search.result()
+        display.at(display.total)
+    return found
 
 
 class Search:

@@ -141,6 +141,17 @@ def mean_field_formulas(run):
     return Claim(found, [0.065217, 0.154724, 0.310249, 0.532428, 0.045975, 0.0], 1e-6)
 
 
+@statistical(
+    "gain 3: the mean of all exponents -> ln g - 1/2 + E ln sech^2(sqrt(q) z) = -2.272805", "Engelken et al. 2023"
+)
+def mean_exponent(run):
+    def measure(units, nets):
+        matrices = 3.0 / np.sqrt(units) * np.random.default_rng(units).normal(size=(nets, units, units))
+        return lyapunov(Elman(units), {"weight_hh": matrices}, steps=500, transient=200, **run).exponents.mean(axis=-1)
+
+    return extrapolated(measure, -2.272805, ((32, 192), (64, 64), (96, 24)))
+
+
 @statistical("x <- (1-d) x + d J tanh(x), gain 3, d = 0.5: lambda_1 -> 0.216124 per unit time", "mean field")
 def mean_field_of_half_steps(run):
     return extrapolated(lambda units, nets: largest(3.0, units, nets, run, 1500, dt=0.5), 0.216124)
