@@ -24,6 +24,7 @@ LAZY = {
     "Start": ".dynamics",
     "Noise": ".dynamics",
     "Lyapunov": ".dynamics",
+    "LyapunovHistory": ".dynamics",
     "Gradients": ".dynamics",
     "Attractors": ".dynamics",
     "EchoState": ".dynamics",

@@ -120,6 +120,22 @@ def test_early_stop_divides_by_the_time_used():
     assert early.steps[0] == 0
 
 
+def test_stopping_at_a_tolerance_divides_by_the_time_used():
+    """A driven scalar unit, run until its error is small: the mean of ln |slope| over just the steps that it tells."""
+    inputs = np.random.default_rng(0).normal(size=(3, 20_000, 1))
+    weights = {"weight_hh": [[1.5]], "weight_ih": [[2.0]]}
+    found = rd.lyapunov(rd.Elman(1, 1), weights, inputs=inputs, state=[0.2], transient=7, tolerance=0.04)
+    assert np.all(found.status == rd.Status.OK)
+    assert np.all(found.steps < 20_000 - 7)
+    for drive, exponent, steps in zip(inputs[:, :, 0], found.exponents[:, 0], found.steps, strict=True):
+        h, logs = 0.2, []
+        for u in drive[: 7 + steps]:
+            a = 1.5 * h + 2.0 * u
+            h = np.tanh(a)
+            logs.append(np.log(1.5 * 4) - 2 * np.abs(a) - 2 * np.log1p(np.exp(-2 * np.abs(a))))
+        assert exponent == pytest.approx(np.mean(logs[7:]), abs=1e-11)
+
+
 def test_contracting_for_a_hundred_thousand_steps():
     """Exponents, errors and log norms of systems whose state, frame and gradient underflow many times over."""
     steps, values = 100_000, np.array([0.5, 0.1, 0.01])

@@ -3,7 +3,7 @@
 from .attractors import Attractors, attractors
 from .echo import EchoState, echo_state
 from .gradients import Gradients, gradients, slope
-from .lyapunov import Lyapunov, lyapunov
+from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
 from .noise import Noise
 from .reach import outputs, reach
 from .start import Start
@@ -15,6 +15,7 @@ __all__ = [
     "EchoState",
     "Gradients",
     "Lyapunov",
+    "LyapunovHistory",
     "Noise",
     "Start",
     "Status",

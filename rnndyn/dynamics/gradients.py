@@ -8,7 +8,7 @@ from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, as_array, tailed
 from .call import check, over_points
-from .lyapunov import standard_error
+from .errorbars import standard_error
 from .scaled import Scaled
 from .start import begun
 from .status import Status

@@ -1,19 +1,38 @@
 """Lyapunov spectra with error bars."""
 
 from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..cells.network import Network
 from ..errors import InputError
-from .batch import Problem, whole
+from .batch import Problem, as_array, whole
 from .call import check, over_points
+from .growth import MOST, running, summary
 from .noise import Noise
 from .random import point_uniforms, random_start
 from .start import begun
 from .status import Status
+from .tolerance import LIMIT, run_to_tolerance
+from .values import positive
 
 Lyapunov = namedtuple("Lyapunov", "exponents stderr status steps")
+LyapunovHistory = namedtuple("LyapunovHistory", "exponents stderr status steps history_steps history history_stderr")
+SHORT = 1 << 15  # steps that a run to a tolerance is taken to need, where its kernel is chosen
+
+
+class Wanted(NamedTuple):
+    """What is asked of a spectrum: k exponents after the transient, re-orthonormalised every so many steps (None: as
+    the frame needs), with a frame and start from (seed, first_index); to a tolerance or not (None), with history."""
+
+    transient: int
+    k: int
+    every: int | None
+    seed: int
+    first_index: int
+    tolerance: float | None
+    history: bool
 
 
 def lyapunov(
@@ -21,6 +40,8 @@ def lyapunov(
     weights,
     *,
     steps=None,
+    tolerance=None,
+    limit=None,
     transient=0,
     k=None,
     qr_every=None,
@@ -29,6 +50,7 @@ def lyapunov(
     state=None,
     seed=0,
     first_index=0,
+    history=False,
     device="auto",
     dtype="float64",
     threads=None,
@@ -37,17 +59,23 @@ def lyapunov(
     """lambda_k = lim (1/T) ln |R_kk(T) ... R_kk(1)|, V_{t+1} = DF(s_t) V_t = Q R: natural logarithm, per step.
 
     Returns Lyapunov(exponents (..., k) from large to small, stderr (..., k), status (...), steps (...)).
-    `transient` steps move state and frame, then `steps` count. k: how many (all). qr_every: steps between
-    re-orthonormalisations (None: chosen from the frame's conditioning). inputs (..., transient + steps, I), or `Noise`:
-    conditional exponents, of the driven system. state: an array or a `Start`; None: 0.1 times standard normal from
-    (seed, first_index + point), as the frame is. Of a network: the union of its cells' conditional spectra, each driven
-    by the layer below.
-    stderr is the larger of the batch-means error (which sees autocorrelation) and half the difference between the means
-    of the two halves. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
+    `transient` steps move state and frame, then `steps` count; or, with `tolerance` instead, as many as it takes until
+    every stderr is at most that, point by point, `limit` at most (1 000 000, or all inputs; then NOT_CONVERGED):
+    `steps` tells how many counted. k: how many (all). qr_every: steps between re-orthonormalisations (None: chosen from
+    the frame's conditioning). inputs (..., transient + steps, I) or `Noise`: conditional exponents, of the driven
+    system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, first_index + point), as the frame
+    is. Of a network: the union of its cells' conditional spectra, each driven by the layer below; to a tolerance, its
+    lower layers run all `limit` steps, and each cell goes on until its own exponents are told.
+    history: return LyapunovHistory, with three fields more: `history_steps` (..., H), `history` and `history_stderr`
+    (..., H, k), the estimates after each of a run's batches, the last of them the result.
+    stderr is the larger of the batch-means error (which sees autocorrelation) and, where chance does not explain it,
+    half the difference between the means of the two halves (see `errorbars`). Exponents are -inf with stderr 0 where
+    the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
     transient = whole("transient", transient, 0)
+    steps, tolerance, inputs, lengths = _duration(steps, tolerance, limit, inputs, lengths, transient)
     first_index, seed = whole("first_index", first_index, 0), whole("seed", seed, 0)
     state, _ = begun(state, getattr(cell, "state_size", 0))
     device, dtype, threads = check(cell, device, dtype, threads)
@@ -58,25 +86,60 @@ def lyapunov(
     every = None if qr_every is None else whole("qr_every", qr_every, 1)
     inputs = inputs.counted(first_index) if isinstance(inputs, Noise) else inputs
     given = {"steps": steps, "inputs": inputs, "lengths": lengths, "state": state, "transient": transient}
-    how = (every, seed, first_index, device, dtype, threads)
+    wanted = Wanted(transient, k, every, seed, first_index, tolerance, bool(history))
     if isinstance(cell, Network):
         from .network import network_lyapunov
 
-        return network_lyapunov(cell, weights, given, k, how, progress)
-    return spectra_of(Problem(cell, weights, **given), transient, k, *how, progress)
+        return network_lyapunov(cell, weights, given, wanted, device, dtype, threads, progress)
+    return spectra_of(Problem(cell, weights, **given), wanted, device, dtype, threads, progress)
 
 
-def spectra_of(problem, transient, k, every, seed, first_index, device, dtype, threads, progress):
+def _duration(steps, tolerance, limit, inputs, lengths, transient):
+    """(steps at most, tolerance or None, inputs and lengths up to there)."""
+    if tolerance is None:
+        if limit is not None:
+            raise InputError("`limit` is the most steps of a run to a `tolerance`; for a fixed number give `steps`.")
+        return steps, None, inputs, lengths
+    tolerance = positive("tolerance", tolerance)
+    if steps is not None:
+        raise InputError(
+            "`steps` and `tolerance` are both given: `steps` is for a fixed length; leave it out to run until the"
+            " errors are below `tolerance`, with `limit` for the most steps."
+        )
+    limit = None if limit is None else whole("limit", limit, 1)
+    if (
+        inputs is None
+        or isinstance(inputs, Noise)
+        or np.ndim(inputs := as_array("inputs", inputs)) < 2
+        or inputs.shape[-2] == 1
+    ):
+        return LIMIT if limit is None else limit, tolerance, inputs, lengths
+    if limit is None:
+        return None, tolerance, inputs, lengths
+    total = transient + limit
+    if inputs.shape[-2] < total:
+        raise InputError(
+            f"`inputs` has {inputs.shape[-2]} steps, too few for transient + limit = {total}; leave `limit` out to use"
+            " all of them at most."
+        )
+    lengths = None if lengths is None else np.minimum(as_array("lengths", lengths), total)
+    return None, tolerance, inputs[..., :total, :], lengths
+
+
+def spectra_of(problem, wanted, device, dtype, threads, progress):
     """The spectra of a problem."""
     from ..kernels import target
 
     if dtype == "float32" and problem.total >= 2**24:
         raise InputError("float32 counts steps exactly up to 16 777 215 only: use dtype='float64' or fewer steps.")
+    transient, k, every, seed, first_index, tolerance, history = wanted
     size, count = problem.cell.state_size, problem.count
-    run = target.Run(problem.cell, dtype, device, (count * problem.total, k))
+    usual = problem.total if tolerance is None else min(problem.total, transient + SHORT)
+    run = target.Run(problem.cell, dtype, device, (count * usual, k))
     exponents, stderr = np.empty((count, k)), np.empty((count, k))
     status, used = np.empty(count, np.int8), np.empty(count, np.int64)
     spare = point_uniforms(0, "spare", 0, 1, size * k).reshape(size, k)
+    records: list[tuple] = [()] * count if history else []
 
     def chunk(low, high, meter):
         points = high - low
@@ -84,32 +147,57 @@ def spectra_of(problem, transient, k, every, seed, first_index, device, dtype, t
             start = problem.state(low, high)
         else:
             start = random_start(seed, first_index + low, points, size)
-        growth = target.spectra(
-            run,
-            problem.theta(low, high, run.layout),
-            start,
-            _frame(seed, first_index + low, points, size, k),
-            spare,
-            problem.drive(low, high),
-            problem.lengths(low, high),
-            transient,
-            every,
-            meter,
-        )
-        exponents[low:high], stderr[low:high], status[low:high] = summary(growth)
-        used[low:high] = growth.steps
+        theta, inputs = problem.theta(low, high, run.layout), problem.drive(low, high)
+        frame, lengths = _frame(seed, first_index + low, points, size, k), problem.lengths(low, high)
 
-    values = run.layout.size + (run.layout.width + 40) * k + problem.held(run)
+        def advance(rows, first, lengths, state, frame):
+            lead = 0 if first else transient
+            begin = first + transient - lead
+            drive = target.part_of(inputs, rows, begin, lead + int(lengths.max()))
+            return target.spectra(run, theta[rows], state, frame, spare, drive, lead + lengths, lead, every, meter)
+
+        if tolerance is None:
+            growth, converged = advance(slice(None), 0, lengths - transient, start, frame), True
+        else:
+            skip = problem.invalid[low:high]
+            meter.add(transient * int(skip.sum()))
+            growth, converged = run_to_tolerance(
+                advance, points, k, lengths - transient, tolerance, start, frame, meter, skip
+            )
+        exponents[low:high], stderr[low:high], found, order = summary(growth)
+        status[low:high] = np.where(converged | (found == Status.DIVERGED), found, Status.NOT_CONVERGED)
+        used[low:high] = growth.steps
+        if history:
+            for row, record in enumerate(zip(*running(growth, order), strict=True), low):
+                records[row] = record
+
+    values = run.layout.size + (run.layout.width + (40 if tolerance is None else 40 + 3 * MOST)) * k + problem.held(run)
     over_points(chunk, problem, run, values, threads, progress, "exponents")
     for array in (exponents, stderr):
         array[problem.invalid] = np.nan
     status[problem.invalid], used[problem.invalid] = Status.INVALID, 0
     shape = problem.batch.shape
-    return Lyapunov(
+    found = Lyapunov(
         exponents.astype(dtype, copy=False).reshape(*shape, k),
         stderr.astype(dtype, copy=False).reshape(*shape, k),
         status.reshape(shape),
         used.reshape(shape),
+    )
+    return LyapunovHistory(*found, *_told(records, problem, k, dtype)) if history else found
+
+
+def _told(records, problem, k, dtype):
+    """(history_steps, history, history_stderr) from each point's own; as long as the longest one is."""
+    steps, exponents, errors = (np.array(part) for part in zip(*records, strict=True))
+    for array in (exponents, errors):
+        array[problem.invalid] = np.nan
+    steps[problem.invalid] = 0
+    length = int((steps < steps[:, -1:]).sum(axis=1).max()) + 1
+    shape = (*problem.batch.shape, length)
+    return (
+        steps[:, :length].reshape(shape),
+        exponents[:, :length].astype(dtype, copy=False).reshape(*shape, k),
+        errors[:, :length].astype(dtype, copy=False).reshape(*shape, k),
     )
 
 
@@ -118,59 +206,3 @@ def _frame(seed, first, points, size, k):
     if size == 1:
         return np.ones((points, 1, 1))
     return point_uniforms(seed, "frame", first, points, size * k).reshape(points, size, k)
-
-
-def summary(growth):
-    """(exponents, stderr, status) of the points, sorted, from the growth of their batches."""
-    sums, spans, steps = growth.sums, growth.spans, growth.steps
-    counted = np.maximum(steps, 0)[:, None] - growth.lost
-    with np.errstate(invalid="ignore", divide="ignore"):
-        exponents = np.where(counted > 0, _total(sums) / counted, np.nan)
-    singular = (growth.lost > 0.5 * steps[:, None]) & (steps[:, None] > 0)
-    exponents = np.where(singular, -np.inf, exponents)
-    stderr = np.where(singular, 0.0, standard_error(sums, spans, steps))
-    order = np.argsort(np.where(np.isnan(exponents), np.inf, -exponents), axis=1, kind="stable")
-    exponents, stderr = (np.take_along_axis(array, order, axis=1) for array in (exponents, stderr))
-    status = np.where(singular.any(axis=1), Status.SINGULAR, Status.OK)
-    status = np.where(growth.alive & (steps > 0), status, Status.DIVERGED)
-    return exponents, np.where(np.isnan(exponents), np.nan, stderr), status
-
-
-def standard_error(sums, spans, steps):
-    """Error of the mean growth per step, (points, k), from the batches' sums (batches, points, k).
-
-    The larger of the batch-means error, the batches paired once more if neighbours still agree (Flyvbjerg & Petersen
-    1989), and half the difference between the two halves: a fixed point's or a cycle's honest O(1/T). Infinite where
-    there are fewer than two whole batches.
-    """
-    whole = np.minimum(steps // spans, len(sums))[:, None]  # batches that are complete
-    most = int(whole.max())
-    means = sums[:most] / spans[:, None]
-    pairs = 0.5 * (means[0 : most // 2 * 2 : 2] + means[1::2])
-    half = whole // 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        first, second = _sum(means, 0, half), _sum(means, half, 2 * half)
-        errors = (_error_of_mean(means, whole), _error_of_mean(pairs, half), np.abs(first - second) / half / 2)
-    return np.where(whole >= 2, np.fmax.reduce(errors), np.inf)
-
-
-def _sum(values, begin, end):
-    """Sum over the rows begin..end-1, which may differ from point to point."""
-    if np.ptp(begin) == 0 == np.ptp(end):  # the same for all: no mask, and the same bits
-        return _total(values[np.min(begin) : np.max(end)])
-    rows = np.arange(len(values))[:, None, None]
-    return _total(np.where((rows >= begin) & (rows < end), values, 0.0))
-
-
-def _total(rows):
-    """Sum over the rows, one after another: NumPy's `sum` takes another order, and other bits, for a single point."""
-    total = np.zeros(rows.shape[1:])
-    for row in rows:
-        total += row
-    return total
-
-
-def _error_of_mean(means, number):
-    """Standard deviation of the first `number` means over the root of their number; NaN for fewer than two."""
-    mean = _sum(means, 0, number) / number
-    return np.sqrt(_sum((means - mean) ** 2, 0, number) / (number - 1) / number)

@@ -9,11 +9,12 @@ import numpy as np
 from ..errors import InputError, did_you_mean
 from .batch import ALL_INVALID, Batch, Problem, as_array, checked_lengths, clocked, flipped, tailed
 from .gradients import Gradients, gradients_of
-from .lyapunov import Lyapunov, spectra_of
+from .lyapunov import Lyapunov, LyapunovHistory, spectra_of
 from .noise import Noise
 from .progress import PATIENCE, progress_display
 from .random import random_start
 from .scaled import Scaled
+from .status import Status
 from .trajectory import states_of
 
 BOUND = 1e12  # a state beyond this has diverged
@@ -164,23 +165,44 @@ def network_trajectory(net, weights, given, device, dtype, threads, progress, ou
     return np.concatenate([states for layer in layers for _, states in layer], axis=-1)
 
 
-def network_lyapunov(net, weights, given, k, how, progress):
+def network_lyapunov(net, weights, given, wanted, device, dtype, threads, progress):
     """The union of the cells' conditional spectra, from large to small."""
-    every, seed, first_index, device, dtype, threads = how
-    given = Given(net, weights, **given, random=(seed, first_index))
+    given = Given(net, weights, **given, random=(wanted.seed, wanted.first_index))
     found = []
     with progress_display(progress, 1, text="exponents", patience=PATIENCE) as display:
         run = Runs(given, _number(net), display, device, dtype, threads)
         for layer in given.layers(run, stop=True):
             for direction, own, _ in layer:
-                most = min(k, direction.cell.state_size)
-                problem = given.problem(direction, own)
-                numbers = (given.transient, most, every, seed, first_index)
-                found.append(spectra_of(problem, *numbers, device, dtype, threads, run.part()))
+                own_wanted = wanted._replace(k=min(wanted.k, direction.cell.state_size))
+                found.append(spectra_of(given.problem(direction, own), own_wanted, device, dtype, threads, run.part()))
     exponents, stderr = (np.concatenate([getattr(f, name) for f in found], axis=-1) for name in ("exponents", "stderr"))
-    order = np.argsort(np.where(np.isnan(exponents), np.inf, -exponents), axis=-1, kind="stable")[..., :k]
+    order = np.argsort(np.where(np.isnan(exponents), np.inf, -exponents), axis=-1, kind="stable")[..., : wanted.k]
     exponents, stderr = (np.take_along_axis(v, order, axis=-1) for v in (exponents, stderr))
-    return Lyapunov(exponents, stderr, _status(found), np.min([f.steps for f in found], axis=0))
+    union = Lyapunov(exponents, stderr, _status(found), np.min([f.steps for f in found], axis=0))
+    return LyapunovHistory(*union, *_histories(found, order)) if wanted.history else union
+
+
+def _histories(found, order):
+    """(history_steps, history, history_stderr) of a network: at the steps of the cell that ran longest, what each cell
+    tells then; one that needed no more steps stays at its result."""
+    length = max(f.history_steps.shape[-1] for f in found)
+    longest = np.argmax([f.steps for f in found], axis=0)
+    grids = np.array([_stretched(f.history_steps, length, -1) for f in found])
+    steps = np.take_along_axis(grids, longest[None, ..., None], axis=0)[0]
+    columns = []
+    for name in ("history", "history_stderr"):
+        parts = []
+        for f in found:
+            last = (f.history_steps[..., None, :] <= steps[..., :, None]).sum(axis=-1) - 1
+            parts.append(np.take_along_axis(getattr(f, name), np.maximum(last, 0)[..., None], axis=-2))
+        columns.append(np.concatenate(parts, axis=-1))
+    return steps, *(np.take_along_axis(column, order[..., None, :], axis=-1) for column in columns)
+
+
+def _stretched(array, length, axis):
+    """An array whose last element along the axis is repeated up to a length."""
+    more = length - array.shape[axis]
+    return np.concatenate([array, np.repeat(np.take(array, [-1], axis=axis), more, axis=axis)], axis=axis)
 
 
 def network_gradients(net, weights, given, loss, device, dtype, threads, progress):
@@ -258,6 +280,9 @@ def _direct(loss, given, net):
     return direct, Scaled.plain(outputs)
 
 
+WORST = np.array([Status.OK, Status.SINGULAR, Status.NOT_CONVERGED, Status.DIVERGED, Status.INVALID])
+
+
 def _status(found):
-    """The worst of the cells' statuses."""
-    return np.max([result.status for result in found], axis=0)
+    """The worst of the cells' statuses; a rank that is lost is seen in the exponents, an error too large is not."""
+    return WORST[np.max([np.argsort(WORST)[result.status] for result in found], axis=0)].astype(np.int8)

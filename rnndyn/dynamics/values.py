@@ -23,6 +23,13 @@ def whole(name, value, least):
     return int(value)
 
 
+def positive(name, value):
+    """A finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+        raise InputError(f"`{name}` must be a finite number above 0, not {value!r}.")
+    return float(value)
+
+
 def tailed(name, array, tail):
     """`array` if its last axes have the shape `tail`."""
     if array.ndim < len(tail) or array.shape[array.ndim - len(tail) :] != tuple(tail):

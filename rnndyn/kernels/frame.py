@@ -153,16 +153,25 @@ def _growth(lane, frame, rows, pitch, columns, due, before, shifts, squares, pow
 
 
 @helper
-def _settle(lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pending, square, squares, powers, lost):
+def _settle(
+    lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pending, square, squares, powers, lost, most
+):
     """The bookkeeping of column j, orthogonal to those before it and `square` long: (whether it got a new direction,
-    -1/square where due, 1 where it is too ill conditioned, 1 where it is well conditioned)."""
+    -1/square where due, 1 where it is too ill conditioned, 1 where it is well conditioned, the largest growth up to it,
+    squared).
+
+    The rounding that it has of the directions before it grows as they do. In a normal matrix nothing else mixes them,
+    so that no angle tells until it is too late: the ratio of their growth must leave room for its own square.
+    """
     unit = full(lane, 1.0)
     tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
     steep, gentle = pick(unit, 1e-8, 1e-4), pick(unit, 1e-4, 1e-2)  # squared sines of the angle to the columns before
-    was = load(lane, before, j)
+    ratio = pick(unit, 1e-16, 1e-7)
+    was, growth = load(lane, before, j), square / load(lane, squares, j)
     dead = due & (square <= tolerance * tolerance * was)
     poor = select(square < steep * was, 1.0, full(lane, 0.0))
-    rich = select(square > gentle * was, 1.0, full(lane, 0.0))
+    rich = select((square > gentle * was) & (growth >= ratio * most), 1.0, full(lane, 0.0))
+    most = maximum(most, select(dead, 0.0, growth))
     renewed = some(dead)
     if renewed:
         poor = select(dead, select(pending > 1.0, 1.0, full(lane, 0.0)), poor)  # rank loss, or contraction?
@@ -174,7 +183,7 @@ def _settle(lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pe
         store(lane, lost, j, load(lane, lost, j) + select(dead, pending, 0.0))
     store(lane, before, j, square)
     store(lane, squares, j, select(due, square, load(lane, squares, j)))
-    return renewed, select(due, -1.0 / square, 0.0), poor, rich
+    return renewed, select(due, -1.0 / square, 0.0), poor, rich, most
 
 
 @helper
@@ -213,16 +222,17 @@ def orthogonalise(lane, frame, rows, pitch, columns, spare, before, shifts, due,
         return _scalar(lane, frame, due, pending, squares, powers, lost)
     poor = _growth(lane, frame, rows, pitch, columns, due, before, shifts, squares, powers)
     rich = full(lane, 1.0)
-    square = dot = one = two = full(lane, 0.0)
+    square = dot = one = two = most = full(lane, 0.0)
     for j in range(columns):  # directions in pairs: the second of a pair meets its partner first, the rest meet both
         here = j * pitch
         if j % 2 == 0:
             square, dot = _dots(lane, frame, rows, here, min(j + 1, columns - 1) * pitch)
         else:
             square = _subtract(lane, frame, rows, here - pitch, here, dot * one)
-        renewed, inverse, bad, good = _settle(
-            lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pending, square, squares, powers, lost
-        )
+        renewed, inverse, bad, good, most = _settle(
+            lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pending, square, squares, powers, lost,
+            most,
+        )  # fmt: skip
         poor, rich = maximum(poor, bad), rich * good
         if j % 2 == 0:
             one = inverse

@@ -90,11 +90,10 @@ def lyapunov(
             if t == first or stride > 0:
                 drive(lane, rows, inputs, theta, at, u, t * stride, x)
             tangent(lane, stages(cell), n, columns, pitch, theta, at, x, a, da, partials, state, frame)
-            dying = strayed(lane, state, values) & alive
+            dying = strayed(lane, state, values) & alive & (upcoming < NEVER)  # not beyond its end, in the padding
             if some(dying):  # its growth up to here still counts, where it can be represented
-                going = dying & (upcoming < NEVER)
                 counts = is_finite(lane, frame, pitch * columns)
-                upcoming = select(going, select(counts, full(lane, t + 1), NEVER), upcoming)
+                upcoming = select(dying, select(counts, full(lane, t + 1), NEVER), upcoming)
                 alive = alive & ~dying
                 soon = earliest(upcoming)
     store(lane, tally, ALIVE, select(alive, full(lane, 1.0), 0.0))

@@ -132,6 +132,13 @@ class Stream:
     part: Callable
 
 
+def part_of(inputs, rows, begin, count):
+    """Inputs of some points, steps begin .. begin + count - 1; constant ones as they are."""
+    if isinstance(inputs, Stream):
+        return Stream(lambda first, number: inputs.part(begin + first, number)[rows])
+    return inputs[rows] if inputs.shape[1] == 1 else inputs[rows, begin : begin + count]
+
+
 def _pieces(run, inputs, steps):
     """Yield (first, count, packed inputs, distance of one step's to the next's): all steps, or those of each piece."""
     if not isinstance(inputs, Stream):
@@ -176,13 +183,16 @@ def _stride(cell, inputs):
 @dataclass
 class Spectra:
     """Growth of each point: `sums` (batches, points, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
-    (points, k) steps without rank; `alive`."""
+    (points, k) steps without rank; `alive`; after the last step of all, from where another call with no transient goes
+    on: `state` (points, S N) and `frame` (points, S N, k), orthogonal columns of any length."""
 
     sums: np.ndarray
     spans: np.ndarray
     steps: np.ndarray
     lost: np.ndarray
     alive: np.ndarray
+    state: np.ndarray
+    frame: np.ndarray
 
 
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
@@ -231,7 +241,8 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     used = np.maximum(tally[:, LAST] - transient, 0).astype(np.int64)
     unfinished = np.minimum(used // spans, BATCHES - 1)  # a diverged point's last batch was never closed
     sums[unfinished, np.arange(count)] += np.where(used[:, None] > 0, rest, 0.0)
-    return Spectra(sums, spans, used, run.unpack(lost, count).astype(np.float64), tally[:, ALIVE] > 0)
+    lost, alive = run.unpack(lost, count).astype(np.float64), tally[:, ALIVE] > 0
+    return Spectra(sums, spans, used, lost, alive, run.unpack(full, count)[:, :values], _rows(run, frames, frame.shape))
 
 
 def _columns(frame, pitch):
@@ -240,6 +251,13 @@ def _columns(frame, pitch):
     columns = np.zeros((points, k, pitch))
     columns[:, :, :rows] = frame.transpose(0, 2, 1)
     return columns.reshape(points, -1)
+
+
+def _rows(run, frames, shape):
+    """(points, rows, k) from tiles of columns: `_columns` undone."""
+    points, rows, k = shape
+    columns = run.unpack(frames[:, : k * run.layout.width * run.width], points).reshape(points, k, -1)
+    return np.ascontiguousarray(columns[:, :, :rows].transpose(0, 2, 1))
 
 
 def _tally(lengths, spans, transient, every):

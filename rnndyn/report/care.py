@@ -65,12 +65,20 @@ def _exponents(dataset: "xr.Dataset", study: "Study") -> list[str]:
     if near:
         sentences.append(
             f"At {share(near, values.size)} of the points λ₁ is within two standard errors of zero: whether nearby "
-            f"states meet or part there is not settled by {study.run.steps} steps."
+            f"states meet or part there is not settled by {_steps(study).rstrip(',')}."
         )
     if np.any(np.isfinite(errors)):
         median = float(np.median(errors[np.isfinite(errors)]))
         sentences.append(
-            f"The exponents are means over {study.run.steps} steps from one random start; their typical standard "
+            f"The exponents are means over {_steps(study)} from one random start; their typical standard "
             f"error is {small(median)} nat/step. Where there are several attractors, other starts can give others."
         )
     return sentences
+
+
+def _steps(study: "Study") -> str:
+    """Return how long the exponents' runs are, in words."""
+    options = study.measure.lyapunov
+    if options is None or options.tolerance is None:
+        return f"{study.run.steps} steps"
+    return f"runs to a standard error of {options.tolerance:g}, of at most {options.limit or study.run.steps} steps,"

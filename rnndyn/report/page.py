@@ -161,18 +161,22 @@ def _sentence(number: Number) -> str:
 def _computed(dataset: "xr.Dataset", study: "Study", manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the lines (what, how) that tell how the result was made."""
     cell, run, identity = json.loads(dataset.attrs["cell"]), study.run, manifest["identity"]
-    options = ", ".join(f"{key} = {value}" for key, value in (study.cell.model_extra or {}).items())
+    keywords = ", ".join(f"{key} = {value}" for key, value in (study.cell.model_extra or {}).items())
     axes = [
         f"{name}: {len(axis.values)} from {axis.values[0]:g} to {axis.values[-1]:g}"
         for name, axis in study.axes.items()
     ]
     weights = [f"{name} = {json.dumps(value)}" for name, value in study.weights.items()]
     steps = f"{run.steps}" + (f" after a transient of {run.transient}" if run.transient else "")
+    options = study.measure.lyapunov
+    if options is not None and options.tolerance is not None:
+        most = options.limit or run.steps
+        steps += f"; exponents until their standard errors are at most {options.tolerance:g}, {most} at most"
     machine = f"{identity['machine']['architecture']} with {' '.join(identity['machine']['cpu_features'])}"
     software = f"rnndyn {identity['rnndyn']}, numpy {identity['numpy']}, numba {identity['numba']}"
     return [
         ("Cell", ", ".join(filter(None, [study.cell.kind, cell["equation"]]))),
-        ("Units, inputs", f"{cell['units']}, {cell['inputs']}" + (f"; {options}" if options else "")),
+        ("Units, inputs", f"{cell['units']}, {cell['inputs']}" + (f"; {keywords}" if keywords else "")),
         ("Grid", f"{'; '.join(axes)} ({count(study.points)} points)"),
         ("Weights", "; ".join(weights) + "; all others zero"),
         ("Steps", steps),

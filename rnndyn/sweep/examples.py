@@ -155,6 +155,8 @@ seed = 7
 [measure.lyapunov]
 k = 1
 qr_every = 4
+tolerance = 0.02
+limit = 4000
 """,
     "measure gradient": """
 [measure.gradient]

@@ -140,7 +140,7 @@ class Study(Part):
     def longest(self) -> int:
         """Return the steps of the longest run that a measure asks for."""
         run, measure = self.run, self.measure
-        lengths = [run.transient + run.steps] if measure.lyapunov else []
+        lengths = [run.transient + (measure.lyapunov.limit or run.steps)] if measure.lyapunov else []
         if measure.gradient:
             lengths.append(measure.gradient.transient + measure.gradient.horizon)
         if measure.trajectory:
