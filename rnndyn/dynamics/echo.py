@@ -50,8 +50,9 @@ def echo_state(
     points of the search share starts and noise.
     The crossing is bracketed until the bracket is shorter than `tolerance`, or the exponent cannot be told from zero by
     its standard error; a line through three points about it, whose exponents differ by five standard errors, gives
-    crossing and slope. Returns EchoState(scale (...), stderr (...): the exponent's standard error over the slope;
-    slope (...), d lambda_1 / d r; status (...)): NOT_CONVERGED, with NaN, where the exponent does not change its sign
+    crossing and slope. Returns EchoState(scale (...), stderr (...): the exponent's standard error over the slope, of
+    one point, since the three share their noise (up to sqrt(3) too much where their orbits part all the same); slope
+    (...), d lambda_1 / d r; status (...)): NOT_CONVERGED, with NaN, where the exponent does not change its sign
     in between, INVALID where weights, inputs or start are.
     A negative exponent is that of the orbit from `state`: where several attractors coexist, other starts may keep apart
     although it is negative. Without inputs, state=zeros finds the factor 1 / rho(W) at which the origin is lost. Of
