@@ -3,10 +3,10 @@
 Exit codes: 0 done, 1 a failure of the program or the machine, 2 a mistake of the user, 130 interrupted.
 """
 
-from rnndyn.cli import facts, looking, sweeping, writing
+from rnndyn.cli import facts, looking, sweeping, verify, writing
 from rnndyn.cli.app import app
 
-__all__ = ["app", "facts", "looking", "main", "sweeping", "writing"]
+__all__ = ["app", "facts", "looking", "main", "sweeping", "verify", "writing"]
 
 
 def main() -> None:

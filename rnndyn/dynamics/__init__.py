@@ -2,10 +2,12 @@
 
 from .attractors import Attractors, attractors
 from .covariant import CovariantVectors, covariant_vectors
+from .echo import EchoState, echo_state
 from .finite_time import FiniteTime, finite_time
 from .gali import Gali, gali
 from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
+from .noise import Noise
 from .reach import outputs, reach
 from .spectrum import entropy, kaplan_yorke, memory_time
 from .start import Start
@@ -19,11 +21,13 @@ from .zero_one import ZeroOne, zero_one
 __all__ = [
     "Attractors",
     "CovariantVectors",
+    "EchoState",
     "FiniteTime",
     "Gali",
     "Gradients",
     "Lyapunov",
     "LyapunovHistory",
+    "Noise",
     "Start",
     "Status",
     "TransientGrowth",
@@ -32,6 +36,7 @@ __all__ = [
     "ZeroOne",
     "attractors",
     "covariant_vectors",
+    "echo_state",
     "entropy",
     "finite_time",
     "gali",

@@ -5,40 +5,17 @@ import re
 import numpy as np
 
 from ..errors import InputError, did_you_mean
+from .noise import Noise
+from .values import as_array, tailed, whole
 
 DTYPES = ("float64", "float32")
 DEVICES = ("auto", "cpu", "cuda", "python")
-
-
-def as_array(name, value, dtype=np.float64):
-    """A NumPy array of a number, list, array or torch tensor."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    try:
-        array = np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"`{name}` cannot be read as an array of numbers: {error}.") from None
-    return array
 
 
 def choice(name, value, options):
     if value not in options:
         raise InputError(f"`{name}` must be one of {', '.join(options)}, not {value!r}.{did_you_mean(value, options)}")
     return value
-
-
-def whole(name, value, least):
-    """A whole number from `least` up."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InputError(f"`{name}` must be a whole number from {least} up, not {value!r}.")
-    return int(value)
-
-
-def positive(name, value):
-    """A finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
-        raise InputError(f"`{name}` must be a finite number above 0, not {value!r}.")
-    return float(value)
 
 
 def grid_index(first):
@@ -72,14 +49,6 @@ def named(cell, weights):
             raise InputError(f"{cell!r}: weight {name!r} is given twice, as {key!r} too.")
         arrays[name] = tailed(name, as_array(name, value), cell.shapes[name])
     return arrays
-
-
-def tailed(name, array, tail):
-    """`array` if its last axes have the shape `tail`."""
-    if array.ndim < len(tail) or array.shape[array.ndim - len(tail) :] != tuple(tail):
-        wanted = ", ".join(map(str, ("...", *tail)))
-        raise InputError(f"`{name}` must have the shape ({wanted}), not {array.shape}.")
-    return array
 
 
 class Batch:
@@ -126,7 +95,7 @@ class Batch:
 
 
 def clocked(cell, steps, inputs, transient=0):
-    """(steps, transient + steps, inputs as an array or None), from `steps` and the length of the inputs."""
+    """(steps, transient + steps, inputs as an array, `Noise` or None), from `steps` and the length of the inputs."""
     if steps is not None:
         steps = whole("steps", steps, 1)
     if inputs is None:
@@ -135,6 +104,10 @@ def clocked(cell, steps, inputs, transient=0):
         return steps, transient + steps, None
     if not cell.inputs:
         raise InputError(f"{cell!r} takes no inputs; make it with `inputs=` to give it some.")
+    if isinstance(inputs, Noise):
+        if steps is None:
+            raise InputError("`steps` is missing: noise has no length of its own.")
+        return steps, transient + steps, inputs
     array = as_array("inputs", inputs)
     if array.ndim < 2 or array.shape[-1] != cell.inputs or array.shape[-2] < 1:
         raise InputError(f"`inputs` must have the shape (..., steps, {cell.inputs}), not {array.shape}.")
@@ -162,6 +135,22 @@ def checked_lengths(lengths, total, transient=0):
     return array
 
 
+def flipped(array, lengths):
+    """Each sequence of (..., T, values) backwards, its padding where it was; constant inputs as they are."""
+    if isinstance(array, Noise):
+        return array.reversed()
+    if array is None or array.shape[-2] == 1:
+        return array
+    if lengths is None:
+        return array[..., ::-1, :]
+    length = np.asarray(lengths, np.int64)[..., None]
+    times = np.arange(array.shape[-2])
+    index = np.where(times < length, length - 1 - times, times)
+    shape = np.broadcast_shapes(array.shape[:-2], index.shape[:-1])
+    array = np.broadcast_to(array, (*shape, *array.shape[-2:]))
+    return np.take_along_axis(array, np.broadcast_to(index, (*shape, index.shape[-1]))[..., None], axis=-2)
+
+
 ALL_INVALID = "every point is invalid: its weights, inputs or start hold NaN or infinity; nothing can be computed."
 
 
@@ -180,8 +169,9 @@ class Problem:
         self.weights = list(values)
         arrays = {name: (array, len(cell.shapes[name])) for name, array in values.items()}
         self.steps, self.total, inputs = clocked(cell, steps, inputs, transient)
+        self.noise = inputs if isinstance(inputs, Noise) else None
         if inputs is not None:
-            arrays["inputs"] = (inputs, 2)
+            arrays |= {"inputs": (inputs, 2)} if self.noise is None else self.noise.arrays(cell.inputs)
         if state is not None:
             arrays["state"] = (tailed("state", as_array("state", state), (cell.state_size,)), 1)
         if lengths is not None:
@@ -213,15 +203,45 @@ class Problem:
                 theta[:, start : start + size] = rows if rows.shape[1] == size else np.repeat(rows, n, axis=1)
         return theta
 
-    def inputs(self, low, high):
-        """Inputs (points, T or 1, I); zero beyond a point's length."""
-        if "inputs" not in self.batch.arrays:
+    @property
+    def rows(self):
+        """Steps of inputs that a point has: none, 1 if they are constant, or all."""
+        if self.noise is not None:
+            return self.total
+        return self.batch.arrays["inputs"][0].shape[-2] if "inputs" in self.batch.arrays else 0
+
+    def inputs(self, low, high, first=0, count=None):
+        """Inputs (points, T or 1, I); zero beyond a point's length. Of noise also `count` steps from `first` on."""
+        if not self.rows:
             return np.zeros((high - low, 1, self.cell.inputs))
-        inputs = self.batch.rows("inputs", low, high)
-        if "lengths" in self.batch.arrays and inputs.shape[1] > 1:
-            over = np.arange(inputs.shape[1]) >= self.lengths(low, high)[:, None]
+        if self.noise is None:
+            inputs = self.batch.rows("inputs", low, high)
+        else:
+            count = self.total if count is None else count
+            inputs = self.noise.rows(lambda n: self.batch.rows(n, low, high), low, high, first, count, self.cell.inputs)
+        lengths = self.lengths(low, high) if "lengths" in self.batch.arrays else None
+        if self.noise is not None and self.noise.reverse:
+            inputs = flipped(inputs, lengths)
+        if lengths is not None and inputs.shape[1] > 1:
+            over = first + np.arange(inputs.shape[1]) >= lengths[:, None]
             inputs = np.where(over[:, :, None], 0.0, inputs)
         return inputs
+
+    def drive(self, low, high):
+        """The inputs for a run that only goes forward: noise is made piece by piece on the way."""
+        if not self._streams:
+            return self.inputs(low, high)
+        from ..kernels.stream import Stream
+
+        return Stream(lambda first, count: self.inputs(low, high, first, count))
+
+    def held(self, run):
+        """Numbers of a point's inputs that a run with `drive` keeps at a time."""
+        return self.cell.inputs * (run.piece(self.total) if self._streams else self.rows)
+
+    @property
+    def _streams(self):
+        return self.noise is not None and not self.noise.reverse
 
     def state(self, low, high):
         """Starts (points, S N); zeros where none are given."""

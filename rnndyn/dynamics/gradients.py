@@ -39,8 +39,9 @@ def gradients(
     Other arguments as in `trajectory`. Of a network: cotangents, states and norms are of its cells side by side, each
     direction in its own order, a lower layer's gradient through the layers above it included.
     Returns Gradients(weights {name: array}, for every name given and every number of a `Start`; inputs,
-    like the inputs; state (..., state_size); log_norms (..., T+1), ln ||dL/ds_t|| of the full gradient, -inf for zero,
-    right far beyond the range of float numbers; status (...): DIVERGED where a state, or a gradient, left the range).
+    like the inputs (of `Noise`, for every number of it); state (..., state_size); log_norms (..., T+1), ln ||dL/ds_t||
+    of the full gradient, -inf for zero, right far beyond the range of float numbers; status (...): DIVERGED where a
+    state, or a gradient, left the range).
     Source: Werbos, Proc. IEEE 78 (1990) 1550.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
@@ -89,7 +90,7 @@ def gradients_of(problem, device, dtype, threads, progress):
     size = cell.state_size
     shape = problem.batch.shape
     given = {name: np.empty((count, *cell.shapes[name]), dtype) for name in problem.given}
-    rows = problem.batch.arrays["inputs"][0].shape[-2] if "inputs" in problem.batch.arrays else 0
+    rows = problem.rows
     into, powers = np.zeros((count, rows, cell.inputs), dtype), np.zeros((count, rows, 1))
     start, norms = np.empty((count, size), dtype), np.empty((count, total + 1), dtype)
     status = np.empty(count, np.int8)

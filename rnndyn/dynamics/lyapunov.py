@@ -7,13 +7,15 @@ import numpy as np
 
 from ..cells.network import Network
 from ..errors import InputError
-from .batch import Problem, as_array, grid_index, index_axes, positive, whole
+from .batch import Problem, grid_index, index_axes
 from .call import check, over_points
 from .growth import MOST, running, summary
+from .noise import Noise
 from .random import point_uniforms, random_start
 from .start import begun
 from .status import Status
 from .tolerance import LIMIT, run_to_tolerance
+from .values import as_array, positive, whole
 
 Lyapunov = namedtuple("Lyapunov", "exponents stderr status steps")
 LyapunovHistory = namedtuple("LyapunovHistory", "exponents stderr status steps history_steps history history_stderr")
@@ -60,11 +62,12 @@ def lyapunov(
     `transient` steps move state and frame, then `steps` count; or, with `tolerance` instead, as many as it takes until
     every stderr is at most that, point by point, `limit` at most (1 000 000, or all inputs; then NOT_CONVERGED):
     `steps` tells how many counted. k: how many (all). qr_every: steps between re-orthonormalisations (None: chosen from
-    the frame's conditioning). inputs (..., transient + steps, I): exponents of the driven system. state: an array or a
-    `Start`; None: 0.1 times standard normal from (seed, grid index), as the frame is. first_index: the grid index of
-    the first point, the others count on; or an array (...) of the index of each, which broadcasts with the batch. Of a
-    network: the union of its cells' conditional spectra, each driven by the layer below; to a tolerance, its lower
-    layers run all `limit` steps, and each cell goes on until its own exponents are told.
+    the frame's conditioning). inputs (..., transient + steps, I) or `Noise`: conditional exponents, of the driven
+    system. state: an array or a `Start`; None: 0.1 times standard normal from (seed, grid index), as the frame is.
+    first_index: the grid index of the first point, the others count on; or an array (...) of the index of each, which
+    broadcasts with the batch. Of a network: the union of its cells' conditional spectra, each driven by the layer
+    below; to a tolerance, its lower layers run all `limit` steps, and each cell goes on until its own exponents are
+    told.
     history: return LyapunovHistory, with three fields more: `history_steps` (..., H), `history` and `history_stderr`
     (..., H, k), the estimates after each of a run's batches, the last of them the result.
     stderr is the larger of the batch-means error (which sees autocorrelation) and, where chance does not explain it,
@@ -83,6 +86,7 @@ def lyapunov(
     if k > size:
         raise InputError(f"`k` is {k}, but {cell!r} has {size} exponents.")
     every = None if qr_every is None else whole("qr_every", qr_every, 1)
+    inputs = inputs.counted(first_index) if isinstance(inputs, Noise) else inputs
     given = {"steps": steps, "inputs": inputs, "lengths": lengths, "state": state, "transient": transient}
     wanted = Wanted(transient, k, every, seed, first_index, tolerance, bool(history))
     if isinstance(cell, Network):
@@ -106,7 +110,12 @@ def _duration(steps, tolerance, limit, inputs, lengths, transient):
             " errors are below `tolerance`, with `limit` for the most steps."
         )
     limit = None if limit is None else whole("limit", limit, 1)
-    if inputs is None or np.ndim(inputs := as_array("inputs", inputs)) < 2 or inputs.shape[-2] == 1:
+    if (
+        inputs is None
+        or isinstance(inputs, Noise)
+        or np.ndim(inputs := as_array("inputs", inputs)) < 2
+        or inputs.shape[-2] == 1
+    ):
         return LIMIT if limit is None else limit, tolerance, inputs, lengths
     if limit is None:
         return None, tolerance, inputs, lengths
@@ -123,6 +132,7 @@ def _duration(steps, tolerance, limit, inputs, lengths, transient):
 def spectra_of(problem, wanted, device, dtype, threads, progress):
     """The spectra of a problem."""
     from ..kernels import target
+    from ..kernels.stream import part_of
 
     if dtype == "float32" and problem.total >= 2**24:
         raise InputError("float32 counts steps exactly up to 16 777 215 only: use dtype='float64' or fewer steps.")
@@ -138,16 +148,14 @@ def spectra_of(problem, wanted, device, dtype, threads, progress):
     def chunk(low, high, meter):
         points, index = high - low, problem.batch.index(first_index, low, high)
         start = problem.state(low, high) if "state" in problem.batch.arrays else random_start(seed, index, points, size)
-        theta, inputs = problem.theta(low, high, run.layout), problem.inputs(low, high)
+        theta, inputs = problem.theta(low, high, run.layout), problem.drive(low, high)
         frame, lengths = _frame(seed, index, points, size, k), problem.lengths(low, high)
 
         def advance(rows, first, lengths, state, frame):
             lead = 0 if first else transient
             begin = first + transient - lead
-            drive = inputs if inputs.shape[1] == 1 else inputs[:, begin : begin + lead + int(lengths.max())]
-            return target.spectra(
-                run, theta[rows], state, frame, spare, drive[rows], lead + lengths, lead, every, meter
-            )
+            drive = part_of(inputs, rows, begin, lead + int(lengths.max()))
+            return target.spectra(run, theta[rows], state, frame, spare, drive, lead + lengths, lead, every, meter)
 
         if tolerance is None:
             growth, converged = advance(slice(None), 0, lengths - transient, start, frame), True
@@ -164,12 +172,7 @@ def spectra_of(problem, wanted, device, dtype, threads, progress):
             for row, record in enumerate(zip(*running(growth, order), strict=True), low):
                 records[row] = record
 
-    inputs = (
-        problem.batch.arrays["inputs"][0].shape[-2] * problem.cell.inputs
-        if problem.cell.inputs and ("inputs" in problem.batch.arrays)
-        else 0
-    )
-    values = run.layout.size + (run.layout.width + (40 if tolerance is None else 40 + 3 * MOST)) * k + inputs
+    values = run.layout.size + (run.layout.width + (40 if tolerance is None else 40 + 3 * MOST)) * k + problem.held(run)
     over_points(chunk, problem, run, values, threads, progress, "exponents")
     for array in (exponents, stderr):
         array[problem.invalid] = np.nan

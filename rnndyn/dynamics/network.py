@@ -7,9 +7,10 @@ the layers' conditional spectra, gradients go down layer by layer as cotangents 
 import numpy as np
 
 from ..errors import InputError, did_you_mean
-from .batch import ALL_INVALID, Batch, Problem, as_array, checked_lengths, clocked, index_axes, tailed
+from .batch import ALL_INVALID, Batch, Problem, as_array, checked_lengths, clocked, flipped, index_axes, tailed
 from .gradients import Gradients, gradients_of
 from .lyapunov import Lyapunov, LyapunovHistory, spectra_of
+from .noise import Noise
 from .progress import PATIENCE, progress_display
 from .random import random_start
 from .scaled import Scaled
@@ -37,7 +38,9 @@ class Given:
             for d in net.cells
             for n, value in self.weights[d.suffix].items()
         }
-        if self.inputs is not None:
+        if isinstance(self.inputs, Noise):
+            arrays |= self.inputs.arrays(net.inputs)
+        elif self.inputs is not None:
             arrays["inputs"] = (self.within(self.inputs), 2)
         if self.lengths is not None:
             arrays["lengths"] = (self.lengths, 0)
@@ -127,20 +130,6 @@ def _split(net, weights):
         suffix, name, shape = names[key]
         found[suffix][name] = tailed(key, as_array(key, value), shape)
     return found
-
-
-def flipped(array, lengths):
-    """Each sequence of (..., T, values) backwards, its padding where it was; constant inputs as they are."""
-    if array is None or array.shape[-2] == 1:
-        return array
-    if lengths is None:
-        return array[..., ::-1, :]
-    length = np.asarray(lengths, np.int64)[..., None]
-    times = np.arange(array.shape[-2])
-    index = np.where(times < length, length - 1 - times, times)
-    shape = np.broadcast_shapes(array.shape[:-2], index.shape[:-1])
-    array = np.broadcast_to(array, (*shape, *array.shape[-2:]))
-    return np.take_along_axis(array, np.broadcast_to(index, (*shape, index.shape[-1]))[..., None], axis=-2)
 
 
 def joined(outputs, join):

@@ -39,19 +39,34 @@ def point_uniforms(seed, purpose, first, count, values):
     return (raw >> np.uint64(11)) * 2.0**-52 - 1.0
 
 
-def point_noise(seed, purpose, first, count, values):
-    """Standard normal sequences (count, values) of points; a shorter one is the beginning of a longer one.
+BLOCK = 1 << 13  # normal numbers made at a time: what is between stays in the cache
 
-    A point's numbers begin 2^64 places after its neighbour's; Box and Muller's transform takes pairs as they come.
+
+def point_noise(seed, purpose, points, begin, values):
+    """Standard normal numbers begin .. begin + values - 1, (points, values), of the endless sequence of each point.
+
+    A point's numbers begin 2^64 places after its neighbour's; Box and Muller's transform takes pairs as they come, two
+    of which a step of Philox's counter yields. Cosine and sine come from the tangent of half the angle, which takes a
+    third of the time.
     """
-    raw = np.empty((count, -(-values // 2), 2), np.uint64)
-    for row, index in enumerate(first.tolist() if np.ndim(first) else range(first, first + count)):
-        stream = np.random.Philox(key=[seed & (2**64 - 1), zlib.crc32(purpose.encode())])
-        stream.advance(index << 64)
-        raw[row] = stream.random_raw(raw[row].size).reshape(raw[row].shape)
-    uniform = (raw >> np.uint64(11)) * 2.0**-53
-    radius, angle = np.sqrt(-2.0 * np.log1p(-uniform[..., 0])), 2.0 * np.pi * uniform[..., 1]
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(count, -1)[:, :values]
+    stream = np.random.Philox(key=[seed & (2**64 - 1), zlib.crc32(purpose.encode())])
+    skipped, here = begin % 4, 0
+    raw = np.empty((len(points), -(-(skipped + values) // 4) * 4), np.uint64)
+    for row, point in zip(raw, points, strict=True):
+        there = (int(point) << 64) + begin // 4
+        stream.advance((there - here) % 2**256)
+        row[:] = stream.random_raw(row.size)
+        here = there + row.size // 4
+    for low in range(0, raw.size, BLOCK):
+        part = raw.reshape(-1)[low : low + BLOCK]
+        pairs = (part >> np.uint64(11)).reshape(-1, 2)
+        radius = np.sqrt(-2.0 * np.log1p(pairs[:, 0] * -(2.0**-53)))
+        tangent = np.tan(pairs[:, 1] * (np.pi * 2.0**-53))
+        square = tangent * tangent
+        radius /= 1.0 + square
+        normals = part.view(np.float64).reshape(-1, 2)
+        normals[:, 0], normals[:, 1] = radius * (1.0 - square), 2.0 * radius * tangent
+    return raw.view(np.float64)[:, skipped : skipped + values]
 
 
 def _runs(index):

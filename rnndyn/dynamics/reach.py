@@ -8,6 +8,7 @@ from .batch import Batch, Problem, as_array, choice, named
 from .call import check, check_cell
 from .gradients import gradients
 from .network import Given, network_trajectory
+from .noise import Noise
 from .start import begun
 from .trajectory import states_of
 
@@ -52,6 +53,8 @@ def reach(cell, weights, *, inputs, lengths=None, state=None, norm="spectral", *
     check_cell(cell)
     choice("norm", norm, ("spectral", "frobenius"))
     state, _ = begun(state, cell.state_size)
+    if isinstance(inputs, Noise):
+        raise InputError("`reach` takes inputs as an array; `Noise.array(steps, inputs, shape)` gives those of noise.")
     inputs = as_array("inputs", inputs)
     if not cell.inputs or inputs.ndim < 2 or inputs.shape[-1] != cell.inputs:
         raise InputError(f"`inputs` must have the shape (..., steps, {cell.inputs}), not {inputs.shape}.")

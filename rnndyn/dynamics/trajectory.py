@@ -24,9 +24,9 @@ def trajectory(
     """s_{t+1} = F(s_t, u_t): the states of every point, array (..., T+1, state_size), first row the initial state.
 
     weights: {name: array (..., *cell.shapes[name])}, PyTorch's names; missing ones are zero. inputs (..., T, I), or
-    (..., 1, I) with `steps` for a constant input; state (..., state_size) or a `Start`, zeros if None; lengths (...):
-    states after a sequence's end are NaN. All leading axes broadcast. Of a network: the states of its cells side by
-    side, each direction in its own order.
+    (..., 1, I) with `steps` for a constant input, or `Noise` with `steps`; state (..., state_size) or a `Start`, zeros
+    if None; lengths (...): states after a sequence's end are NaN. All leading axes broadcast. Of a network: the states
+    of its cells side by side, each direction in its own order.
     Raises InputError for wrong names, shapes and values, and if every point is invalid; the states of single invalid
     points (NaN or infinite weights, inputs, start) are NaN.
     """
@@ -74,7 +74,7 @@ def states_of(problem, device, dtype, threads, progress, keep=True):
             run,
             problem.theta(low, high, run.layout),
             problem.state(low, high),
-            problem.inputs(low, high),
+            problem.inputs(low, high) if keep else problem.drive(low, high),
             total,
             keep,
             meter,
@@ -83,6 +83,7 @@ def states_of(problem, device, dtype, threads, progress, keep=True):
             states[low:high][np.arange(rows) > problem.lengths(low, high)[:, None]] = np.nan
         states[low:high][problem.invalid[low:high]] = np.nan
 
-    values = run.layout.size + rows * size + total * problem.cell.inputs
+    inputs = problem.rows * problem.cell.inputs if keep else problem.held(run)
+    values = run.layout.size + rows * size + inputs
     over_points(chunk, problem, run, values, threads, progress, "trajectory")
     return states.reshape(*problem.batch.shape, rows, size)

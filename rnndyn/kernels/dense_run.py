@@ -11,6 +11,7 @@ from .dense_tile import band
 from .lane import Lane
 from .machine import register_bits
 from .spectra import single, summed, tallies
+from .stream import stride_of
 from .tangent import ALIVE, BATCHES, LAST
 from .tiles import Stopped
 
@@ -141,10 +142,10 @@ class Books:
         self.tally = np.array(tally, self.run.dtype)
 
 
-def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, stride, meter):
+def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
     """See `target.spectra`."""
     one, width = lane_of(run)
-    cell = run.cell
+    cell, stride = run.cell, stride_of(run.cell, inputs)
     places = Places(cell, run.layout, run.dtype, width)
     k = frame.shape[2]
     guess(run, k)

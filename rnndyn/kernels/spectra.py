@@ -8,13 +8,15 @@ from . import cpu
 from .lane import Lane
 from .machine import register_bits
 from .step import COLUMNS, kept
-from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT
+from .stream import Pieces
+from .tangent import ALIVE, BATCH, BATCHES, END, LAST, NEXT, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, UNTIL
 from .tiles import aligned
 
 # Steps after which points whose frames need the same interval are put side by side: a tile is orthogonalised whenever
 # one of its lanes is due. Kernel, all exponents, ns a step without and with: tanh N = 2: 4.8, 3.9; N = 8: 67, 57; LSTM
 # N = 8: 449, 414.
 REGROUPED = (64, 256)
+CLOCK = [LAST, NEXT, UNTIL, END, TRANSIENT]  # lanes of `tally` that are times
 REGISTERS = 4  # of a lane of error bars: a sum takes four cycles to come back
 
 
@@ -137,12 +139,12 @@ def summed(make, spans, transient, books, state, frame):
     return Spectra(spans, used, lost.astype(np.float64), alive > 0, make(rests), state, frame)
 
 
-def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, stride, meter):
+def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
     """See `target.spectra`."""
     cell, layout = run.cell, run.layout
     count, values, columns = frame.shape
     spans, tally = tallies(lengths, transient, every)
-    packed, u, tally = run.pack(theta), run.pack(inputs.reshape(count, -1)), run.pack(tally)
+    packed, tally, pieces = run.pack(theta), run.pack(tally), Pieces(run, inputs)
     tiles, w = len(packed), run.width
     steps = int(lengths.max())
     full = run.zeros(tiles, layout.width)
@@ -152,7 +154,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     squares, powers, levels, lost = (run.zeros(tiles, columns) for _ in range(4))
     squares[:] = 1
     sums = run.zeros(tiles, BATCHES * columns)
-    batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
+    batch = int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
     before, shifts = run.scratch(columns), run.scratch(columns)
@@ -160,13 +162,20 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)
     room = run.room(packed, x, a, da, partials, full, frames, squares, tally)
 
+    clock, adapt, passed = tally.reshape(tiles, TALLY, w), int(every is None), 0
+
     def advance(begun, ended):
-        for part in run.pace.slices(tiles, ended, begun):
-            run.call(
-                cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps, stride, int(every is None),
-                batch, packed, u, x, a, da, partials, full, frames, spare, before, shifts, squares, powers, levels,
-                lost, sums, tally,
-            )  # fmt: skip
+        """Steps begun .. ended - 1; the kernel's clock begins anew with each piece of the inputs."""
+        nonlocal passed
+        for origin, first, last, u, stride in pieces.between(begun, ended):
+            clock[:, CLOCK] -= origin - passed
+            passed = origin
+            for part in run.pace.slices(tiles, last, first):
+                run.call(
+                    cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps - origin, stride, adapt,
+                    (batch, transient - origin), packed, u, x, a, da, partials, full, frames, spare, before, shifts,
+                    squares, powers, levels, lost, sums, tally,
+                )  # fmt: skip
 
     def one(index):
         """A lane of the tally, (points,)."""
@@ -179,20 +188,12 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
             new = np.argsort(one(PACE), kind="stable")
             order, begun = new if order is None else order[new], ended
             closed = int(one(BATCH).max()) + 1  # batches, beyond which all sums are zero yet
-            for array in (
-                packed,
-                u,
-                full,
-                frames,
-                squares,
-                powers,
-                levels,
-                lost,
-                tally,
-                sums[:, : closed * columns * w],
-            ):
+            some = sums[:, : closed * columns * w]
+            pieces.sort(order)
+            for array in (packed, full, frames, squares, powers, levels, lost, tally, some):
                 array[:] = run.pack(run.unpack(array, count)[new])
     advance(begun, steps)
+    clock[:, CLOCK] += passed
     place = np.arange(count) if order is None else np.argsort(order)
 
     def points(array):

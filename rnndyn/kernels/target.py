@@ -18,7 +18,9 @@ from .lane import Lane
 from .machine import register_bits, register_count
 from .rule import bind
 from .step import COLUMNS, Layout, kept
-from .tiles import Meter, Pace, Stopped, aligned, chunks, pack, unpack
+from .stream import Pieces, Stream, stride_of
+from .tangent import LONGEST
+from .tiles import CHUNK_BYTES, Meter, Pace, Stopped, aligned, chunks, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
 LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
@@ -140,6 +142,11 @@ class Run:
     def zeros(self, tiles, size):
         return aligned((tiles, size * self.width), self.dtype, self._shift(), np.zeros)
 
+    def piece(self, steps):
+        """Steps for which a tile's inputs are made at a time, if not all; whole blocks of re-orthonormalisation."""
+        fit = CHUNK_BYTES // (8 * self.width * max(self.cell.inputs, 1))
+        return min(steps, max(LONGEST, fit // LONGEST * LONGEST))
+
     def compiled(self, function):
         """A function of `cpu` as this device runs it; on "python", as it is."""
         if self.device == "cuda":
@@ -159,40 +166,43 @@ class Run:
 
 
 def trajectories(run, theta, state, inputs, steps, keep, meter):
-    """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N)."""
+    """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N).
+
+    inputs (points, steps or 1, I), or a `Stream` if not `keep`.
+    """
     cell, layout = run.cell, run.layout
     if run.dense:
-        return dense_run.trajectories(run, theta, state, inputs, steps, keep, _stride(cell, inputs), meter)
+        inputs = inputs.part(0, steps) if isinstance(inputs, Stream) else inputs
+        return dense_run.trajectories(run, theta, state, inputs, steps, keep, stride_of(cell, inputs), meter)
     count, values = len(theta), cell.state_size
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    packed = run.pack(theta)
     full = run.zeros(len(packed), layout.width)
     full[:, : values * run.width] = run.pack(state)
     record_ = run.zeros(len(packed), steps * values if keep else 0)
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values)
     room = run.room(packed, x, a, full)
-    for part in run.pace.slices(len(packed), steps):
-        run.call(
-            cpu.orbits, meter, count, part, sizes, at, room, part[2], part[3], stride, keep, packed, u, x, a, full,
-            record_,
-        )  # fmt: skip
+    for _, first, last, u, stride in Pieces(run, inputs).between(0, steps):
+        for part in run.pace.slices(len(packed), last, first):
+            run.call(
+                cpu.orbits, meter, count, part, sizes, at, room, part[2], part[3], stride, keep, packed, u, x, a, full,
+                record_,
+            )  # fmt: skip
     if keep:
         return run.unpack(record_, count).reshape(count, steps, values)
     return run.unpack(full, count)[:, None, :values]
 
 
-def _stride(cell, inputs):
-    """Distance of one step's inputs to the next: 0 for constant ones, (points, 1, I)."""
-    return cell.inputs if inputs.shape[1] > 1 else 0
-
-
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
     """`Spectra` of the frames' columns after `transient` steps; lengths (points,) are all steps of each point.
 
-    frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame.
+    frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame. inputs (points,
+    steps or 1, I) or a `Stream`.
     """
-    given, stride = (theta, state, frame, spare, inputs, lengths, transient, every), _stride(run.cell, inputs)
-    return (dense_run if run.dense else _spectra).spectra(run, *given, stride, meter)
+    if run.dense and isinstance(inputs, Stream):
+        inputs = inputs.part(0, int(lengths.max()))
+    given = (theta, state, frame, spare, inputs, lengths, transient, every, meter)
+    return (dense_run if run.dense else _spectra).spectra(run, *given)
 
 
 @dataclass
@@ -216,7 +226,7 @@ def cotangents(run, theta, state, inputs, lengths, steps, direct, powers, wanted
     """
     cell, layout = run.cell, run.layout
     count, values = state.shape
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), stride_of(cell, inputs)
     tiles, depth, parameters = len(packed), len(cell.stages), len(cell.parameters)
     full = run.zeros(tiles, layout.width)
     full[:, : values * run.width] = run.pack(state)
@@ -330,7 +340,7 @@ def pushes(run, theta, state, frame, spare, inputs, steps, every, keep, meter):
     """
     cell, layout = run.cell, run.layout
     count, values, columns = frame.shape
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
+    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), stride_of(cell, inputs)
     tiles, w, pitch = len(packed), run.width, layout.width
     full, frames = run.zeros(tiles, pitch), run.zeros(tiles, (columns + 1) * pitch)
     full[:, : values * w] = run.pack(state)

@@ -86,7 +86,9 @@ def _samples(x: Points, y: Points, curve: "Curve") -> Points:
     at = np.unique(np.concatenate([np.linspace(a, b, 20_001) for a, b in itertools.pairwise(inside)]))
     height = curve.height(at)
     at, height = at[np.isfinite(height)], height[np.isfinite(height)]
-    both = [np.stack([(at - x[0]) / (x[1] - x[0]), (sign * height - y[0]) / (y[1] - y[0])], axis=1) for sign in (1, -1)]
+    both = [
+        np.stack([(at - x[0]) / (x[1] - x[0]), (sign * height - y[0]) / (y[1] - y[0])], axis=1) for sign in curve.signs
+    ]
     both = [_refine(part) for part in both if len(part)]
     if not both:
         return np.empty((0, 2))

@@ -153,7 +153,7 @@ def _theory(first: Picture) -> list[dict[str, Any]]:
         at = np.unique(np.append(np.linspace(ends.min(), ends.max(), 401), np.clip(curve.tip, ends.min(), ends.max())))
         height = curve.height(at)
         at, height = at[np.isfinite(height)], height[np.isfinite(height)]
-        branches = [np.stack([at, sign * height], 1).round(5).tolist() for sign in (1, -1)]
+        branches = [np.stack([at, sign * height], 1).round(5).tolist() for sign in curve.signs]
         curves.append({"label": curve.label, "branches": branches})
     return curves
 

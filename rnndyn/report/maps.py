@@ -162,7 +162,7 @@ def theory_curves(canvas: "Canvas", x: NDArray[Any], names: tuple[str, ...]) -> 
     for name, dashes in zip(names, style.THEORY, strict=False):
         curve = CURVES[name]
         at = np.unique(np.append(np.linspace(min(x), max(x), 4001), np.clip(curve.tip, min(x), max(x))))
-        for sign in (1, -1):
+        for sign in curve.signs:
             (line,) = canvas.ax.plot(
                 at, sign * curve.height(at), color="black", linewidth=1.8, linestyle=dashes, label=curve.label
             )

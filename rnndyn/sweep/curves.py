@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.dynamics import theory
+from rnndyn.sweep.inputs import Noise
 from rnndyn.sweep.value import split
 
 if TYPE_CHECKING:
@@ -18,14 +19,18 @@ __all__ = ["CURVES", "LINES", "Curve", "Line"]
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve `y = +-height(x)` over a map; the measured variable `jumps` changes its value across it."""
+    """A curve `y = sign height(x)` for both signs, or those given, over a map.
+
+    The measured variable `jumps`, if any, changes its value across it.
+    """
 
     height: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     tip: float
     label: str
-    jumps: str
+    jumps: str | None
     domain: str
     applies: Callable[["Study", str | None, str | None], bool]
+    signs: tuple[int, ...] = (1, -1)
 
 
 def _is_tanh_unit(study: "Study", x: str | None, y: str | None) -> bool:
@@ -41,11 +46,30 @@ def _is_tanh_unit(study: "Study", x: str | None, y: str | None) -> bool:
     )
 
 
+def _is_noisy_tanh(study: "Study", x: str | None, y: str | None) -> bool:
+    """Whether the study is of random tanh networks with the gain to the right and the noise upwards."""
+    roles = _random_tanh(study)
+    return roles is not None and (roles["gain"], roles["noise"]) == (x, y)
+
+
 TANH_UNIT = "one tanh unit (Elman, units = 1) with weight_hh on the x axis and one bias on the y axis"
+NOISY = (
+    'a tanh network (Elman) with weight_hh = { init = "normal", ... }; undriven, or with weight_ih = '
+    '{ init = "identity" } and [inputs] of kind = "normal"'
+)
 
 CURVES = {
     "tanh_fold": Curve(theory.fold_curve, 1.0, "saddle-node (closed form)", "attractors", TANH_UNIT, _is_tanh_unit),
     "tanh_flip": Curve(theory.flip_curve, -1.0, "period doubling (closed form)", "period", TANH_UNIT, _is_tanh_unit),
+    "critical_noise": Curve(
+        theory.critical_noise,
+        1.0,
+        "λ₁ = 0 of infinitely many units (mean field)",
+        None,
+        f"{NOISY}, with the gain on the x axis and the noise's scale on the y axis",
+        _is_noisy_tanh,
+        (1,),
+    ),
 }
 
 
@@ -112,13 +136,19 @@ def _tanh_exponent(study: "Study") -> dict[str, Any] | None:
 
 
 def _random_tanh(study: "Study") -> dict[str, Any] | None:
-    cell, weight = study.cell, study.weights.get("weight_hh")
+    """The gain of a random tanh network and the noise of its units, white and of mean zero, one for each."""
+    cell, weights, inputs = study.cell, dict(study.weights), study.inputs
+    recurrent, entering = weights.pop("weight_hh", None), weights.pop("weight_ih", None)
     tanh = cell.kind == "Elman" and (cell.model_extra or {}).get("activation", "tanh") == "tanh"
-    if not tanh or set(study.weights) != {"weight_hh"} or study.inputs is not None:
+    if not tanh or weights or not isinstance(recurrent, Mapping) or recurrent.get("init") != "normal":
         return None
-    if not isinstance(weight, Mapping) or weight.get("init") != "normal":
-        return None
-    return {"gain": weight.get("gain", 1.0)}
+    gain = recurrent.get("gain", 1.0)
+    if inputs is None and entering is None:
+        return {"gain": gain, "noise": 0.0}
+    each = isinstance(entering, Mapping) and {"gain": 1.0, **entering} == {"init": "identity", "gain": 1.0}
+    white = isinstance(inputs, Noise) and (inputs.mean, inputs.hold) == (0.0, 1) and cell.inputs == cell.units
+    scale = _single(inputs.scale) if white and isinstance(inputs, Noise) else None
+    return {"gain": gain, "noise": scale} if each and scale is not None else None
 
 
 LINES = {
@@ -147,7 +177,7 @@ LINES = {
         theory.mean_field_exponent,
         "exponents",
         "mean field, infinitely many units",
-        'exponents of a tanh network (Elman) with weight_hh = { init = "normal", ... } alone',
+        f"exponents of {NOISY}",
         _random_tanh,
     ),
 }

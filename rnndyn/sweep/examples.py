@@ -127,6 +127,7 @@ scale = 0.5
 mean = 0.1
 seed = 2
 shared = true
+hold = 1
 """,
     "inputs sine": """
 [inputs]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rnndyn.dynamics.random import point_noise
+from rnndyn.dynamics import noise
 from rnndyn.errors import InputError
-from rnndyn.sweep.part import Listed, Part
+from rnndyn.sweep.part import Listed, Part, Whole
 from rnndyn.sweep.value import Index, Value, Values, along, check_entries, extent, load, seeds, shape_words, stack
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = ["INPUTS", "Inputs", "check_inputs"]
 Each = Value | Annotated[tuple[Value, ...], Listed]
 EACH = "for all inputs or a list of one each; numbers or axes"
 Array = NDArray[np.float64]
+Drive = Array | noise.Noise | None
 
 
 class Inputs(Part):
@@ -27,16 +28,20 @@ class Inputs(Part):
     def check(self, study: "Study", size: int, steps: int) -> None:
         """Raise ValueError if this cannot drive `size` inputs for `steps` steps."""
         for name, value in self:
-            if name in ("kind", "file", "shared"):
+            if name in ("kind", "file", "shared", "hold"):
                 continue
             try:
                 check_entries(value, (size,), study)
             except ValueError as error:
                 raise ValueError(f"{name} = {value!r}: {error}") from None
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array | None:
-        """Return the inputs (axes of the block..., steps or 1, size); None if there are none."""
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Drive:
+        """Return the inputs (axes of the block..., steps or 1, size), or noise; None if there are none."""
         raise NotImplementedError
+
+    def held(self, steps: int) -> int:
+        """Return how many steps of them are held in memory."""
+        return steps
 
 
 class Nothing(Inputs):
@@ -44,9 +49,12 @@ class Nothing(Inputs):
 
     kind: Literal["none"]
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array | None:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> None:
         """Return no inputs."""
-        return None
+
+    def held(self, steps: int) -> int:
+        """Return none."""
+        return 0
 
 
 class Constant(Inputs):
@@ -59,6 +67,10 @@ class Constant(Inputs):
         """Return one step."""
         return stack(self.value, (size,), block)[..., None, :]
 
+    def held(self, steps: int) -> int:
+        """Return one."""
+        return 1
+
 
 class Noise(Inputs):
     """Independent normal numbers at every step, from (study seed, `seed`, grid index): white noise."""
@@ -68,28 +80,30 @@ class Noise(Inputs):
     mean: Each = Field(default=0.0, description=f"the mean, {EACH}")
     seed: Value = Field(default=0, description="which draw, a whole number or an axis")
     shared: bool = Field(default=False, description="the same noise at every grid point")
+    hold: Whole = Field(default=1, description="steps that each value lasts")
 
     def check(self, study: "Study", size: int, steps: int) -> None:
         """Raise ValueError if this cannot drive `size` inputs for `steps` steps."""
         super().check(study, size, steps)
         seeds(self.seed, study)
+        if np.any(stack(self.scale, (size,), {name: axis.values for name, axis in study.axes.items()}) < 0):
+            raise ValueError(f"scale = {self.scale!r}: a standard deviation is not negative")
 
-    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> Array:
+    def build(self, study: "Study", size: int, steps: int, block: Values, first: Index) -> noise.Noise:
         """Return the noise of every point; a point's stream does not depend on the block it is computed in."""
-        wanted = along(self.seed, block)
-        shape = wanted.shape if self.shared else extent(block)
-        chosen = np.broadcast_to(wanted, shape).reshape(-1)
-        index = first + np.arange(chosen.size) if isinstance(first, int) else first
-        noise = np.empty((chosen.size, steps * size))
-        for seed in np.unique(chosen):
-            mine, word = chosen == seed, f"inputs {int(seed)}"
-            if self.shared:
-                noise[mine] = point_noise(study.run.seed, word, 0, 1, steps * size)
-            else:
-                noise[mine] = point_noise(study.run.seed, word, index[mine], int(mine.sum()), steps * size)
-        draws = noise.reshape(*shape, steps, size)
-        mean, scale = (stack(value, (size,), block)[..., None, :] for value in (self.mean, self.scale))
-        return mean + scale * draws
+        shape = extent(block)
+        index: Array | NDArray[np.int64]
+        if self.shared:
+            index = np.zeros((1,) * len(shape))
+        else:
+            index = first + np.arange(np.prod(shape)).reshape(shape) if isinstance(first, int) else first
+        scale, mean = (stack(value, (size,), block) for value in (self.scale, self.mean))
+        draw = along(self.seed, block)
+        return noise.Noise(scale, mean, seed=study.run.seed, draw=draw, index=index, hold=self.hold)
+
+    def held(self, steps: int) -> int:
+        """Return none: a quantity makes its noise piece by piece."""
+        return 0
 
 
 class Sine(Inputs):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rnndyn.errors import InputError, suggestion
-from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, status
+from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, input_bytes, status
 from rnndyn.sweep.part import Listed, Natural, Part, Whole
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Reach(Measurement):
         weights = sum(math.prod(shape) for shape in cell.shapes.values())
         self.steps = float(self.transient + 4 * self.horizon)
         per_step = 12 * cell.state_size + cell.inputs
-        self.bytes = 8.0 * (per_step * (self.horizon + 1) + 3 * weights + self.transient * cell.inputs)
+        self.bytes = 8.0 * (per_step * (self.horizon + 1) + 3 * weights) + input_bytes(study, cell, self.transient)
         read = "every component" if options.loss == "all" else f"every component of {options.loss}"
         begin = f"{self.transient} steps after " if self.transient else ""
         how = (

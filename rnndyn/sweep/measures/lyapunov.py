@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from rnndyn.errors import InputError
-from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, status
+from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, input_bytes, status
 from rnndyn.sweep.part import Part, Whole
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Spectrum(Measurement):
         self.most = options.limit or run.steps
         self.length = self.most + run.transient
         self.steps = float(self.length * (1 + self.k))
-        self.bytes = 8.0 * (3 * cell.state_size * self.k + 10 * cell.state_size + self.length * cell.inputs)
+        self.bytes = 8.0 * (3 * self.k + 10) * cell.state_size + input_bytes(study, cell, self.length)
         which = {"exponent": np.arange(1, self.k + 1)}
         often = f"every {options.qr_every} steps" if (options.qr_every or 2) > 1 else "every step"
         duration = f"{run.steps} steps"

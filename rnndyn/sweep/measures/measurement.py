@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnndyn.dynamics.noise import Noise
+from rnndyn.sweep.inputs import Drive
 from rnndyn.sweep.start import build_start
 from rnndyn.sweep.value import Index, Values, extent
 from rnndyn.sweep.weights import build_weights
@@ -17,7 +19,7 @@ from rnndyn.sweep.weights import build_weights
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["Arrays", "Block", "Measurement", "Variable", "status"]
+__all__ = ["Arrays", "Block", "Measurement", "Variable", "input_bytes", "status"]
 
 Arrays = dict[str, NDArray[Any]]
 STATUS_FILL = -1
@@ -72,15 +74,17 @@ class Block:
         return build_weights(self.study, self.cell, self.axes)
 
     @cached_property
-    def _drive(self) -> NDArray[np.float64] | None:
+    def _drive(self) -> Drive:
         """The inputs for the longest run of the study, so that a shorter one is its beginning."""
         if self.study.inputs is None:
             return None
         return self.study.inputs.build(self.study, self.cell.inputs, self.study.longest(), self.axes, self.first)
 
-    def inputs(self, begin: int, end: int) -> NDArray[np.float64] | None:
-        """Return the inputs of steps begin..end-1, (axes..., steps or 1, inputs); None if there are none."""
+    def inputs(self, begin: int, end: int) -> Drive:
+        """Return the inputs of steps begin..end-1, (axes..., steps or 1, inputs), or noise; None if there are none."""
         drive = self._drive
+        if isinstance(drive, Noise):
+            return drive.after(begin)
         return drive if drive is None or drive.shape[-2] == 1 else drive[..., begin:end, :]
 
     def start(self) -> NDArray[np.float64] | None:
@@ -111,6 +115,11 @@ class Measurement(ABC):
     @abstractmethod
     def __call__(self, block: Block) -> Arrays:
         """Return an array for each variable, of the block's shape and the variable's own dimensions."""
+
+
+def input_bytes(study: "Study", cell: Any, length: int) -> float:
+    """Return the memory that the inputs of a point take in a run of so many steps."""
+    return 0.0 if study.inputs is None else 8.0 * cell.inputs * study.inputs.held(length)
 
 
 def status(name: str, of: str) -> Variable:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, FiniteFloat
 
+from rnndyn.dynamics.noise import Noise
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.grid import nearest_place
-from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, status
+from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, input_bytes, status
 from rnndyn.sweep.part import Listed, Part, Whole
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Orbit(Measurement):
         self.at = {name: _place(study, name, value) for name, value in table.at.items()}
         self.fixed = {name: study.axes[name].values[place] for name, place in self.at.items()}
         self.steps = self.length * math.prod(1 / len(study.axes[name].values) for name in self.at)
-        self.bytes = 8.0 * (3 * self.last * cell.state_size / self._spared(study) + self.length * cell.inputs)
+        self.bytes = 8.0 * 3 * self.last * cell.state_size / self._spared(study) + input_bytes(study, cell, self.length)
         how = f"the last {self.last} of {self.length} steps, from {run.start_words()}"
         if self.fixed:
             how += f", at {', '.join(f'{name} = {value:g}' for name, value in self.fixed.items())}"
@@ -128,6 +129,8 @@ def _cut(array: Any, places: dict[int, int]) -> Any:
     """Return the part of an array at the places of some leading axes, which stay with the length 1."""
     if array is None:
         return None
+    if isinstance(array, Noise):
+        return array.each(lambda part: _cut(part, places))
     for axis, place in places.items():
         if array.shape[axis] > 1:
             array = array.take([place], axis=axis)

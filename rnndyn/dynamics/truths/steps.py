@@ -1,0 +1,164 @@
+"""Steps of vector fields, and the cells that are made of them, at rest or of known volume.
+
+These run uncompiled: they are short, and to compile a kernel for each of these cells would take longer than all the
+rest. The tier "parity" holds the compiled kernels of every cell against the same uncompiled ones.
+"""
+
+import math
+
+import numpy as np
+
+from ...cells import (
+    CFN,
+    LEM,
+    RK4,
+    Antisymmetric,
+    CoRNN,
+    Euler,
+    Field,
+    LipschitzRNN,
+    Part,
+    Rate,
+    SymplecticEuler,
+    UnICORNN,
+    logistic,
+)
+from ..lyapunov import lyapunov
+from .truth import EPS, Claim, truths
+
+TRUTHS, exact = truths("exact")
+DAHLQUIST = "Hairer & Wanner 1996"
+
+
+def linear(x, a, s, p):
+    """ds/dt = W s + rate s."""
+    return (a[0] + p[0] * s[0],)
+
+
+def turning(x, a, s, p):
+    """dq/dt = p."""
+    return (s[1],)
+
+
+def pulling(x, a, s, p):
+    """dp/dt = -q."""
+    return (-s[0],)
+
+
+def gru_flow(x, a, s, p):
+    """dh/dt = (1 - z)(n - h)."""
+    r, z = logistic(x[0] + a[0]), logistic(x[1] + a[1])
+    return ((1.0 - z) * (math.tanh(x[2] + r * a[2]) - s[0]),)
+
+
+SCALARS = Field("Scalars", 3, 0, ("s",), (Part(linear, gates=("s",)),), parameters={"rate": [-1.0, -1.0, -1.0]})
+OSCILLATOR = Field("Oscillator", 1, 0, ("q", "p"), (Part(turning, fields=("q",)), Part(pulling, fields=("p",))))
+GRU_FLOW = Field("GRU flow", 2, 0, ("h",), (Part(gru_flow, gates=("r", "z", "n")),))
+
+
+def spectrum(cell, weights, run, state=None, steps=40, **more):
+    """Exponents per step, orthonormalised after each."""
+    state = np.zeros(cell.state_size) if state is None else state
+    given = {"state": state, "qr_every": 1, **({} if "inputs" in more else {"steps": steps}), **more}
+    return lyapunov(cell, weights, **given, **{**run, "device": "python"}).exponents
+
+
+@exact("Forward Euler of ds/dt = lambda s: ln |1 + dt lambda| / dt per unit time", DAHLQUIST)
+def euler_step(run):
+    rate, dt = np.array([-1.0, -3.0, 0.5]), np.array([0.1, 0.5])
+    found = spectrum(Euler(SCALARS), {"rate": rate, "dt": dt}, run, steps=400).sum(axis=-1) / dt
+    return Claim(found, np.log(np.abs(1 + dt[:, None] * rate)).sum(axis=1) / dt, 1e4 * EPS)
+
+
+@exact("RK4 is stable on the real axis down to dt lambda = -2.785294", DAHLQUIST)
+def rk4_step(run):
+    z = np.array([-0.5, -1.0, -2.785294])
+    found = spectrum(RK4(SCALARS), {"rate": z[:, None] * np.ones(3), "dt": 1.0}, run)
+    inside = np.log(1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24)[:2]
+    return Claim(found, np.append(inside, 0.0)[:, None], np.array([1e-14, 1e-14, 1e-6])[:, None])
+
+
+@exact("harmonic oscillator, dt = 0.1: Euler ln(1 + dt^2)/(2 dt) = 0.0497517, symplectic Euler 0", "Hairer et al. 2006")
+def oscillator(run):
+    euler = spectrum(Euler(OSCILLATOR), {"dt": 0.1}, run, state=[1.0, 0.0]).sum()
+    symplectic = spectrum(SymplecticEuler(OSCILLATOR), {"dt": 0.1}, run, state=[1.0, 0.0]).sum()
+    return Claim(np.array([euler, symplectic]) / 0.2, [0.0497517, 0.0], [5e-8, 1e-12])
+
+
+@exact(
+    "antisymmetric cell: stable iff eps < 2 gamma/(gamma^2 + omega^2), 0.0745805; at eps = 0.1: +0.00508654",
+    "Chang et al. 2019",
+)
+def antisymmetric_origin(run):
+    weights = {"weight_hh": [[0.0, -2.0], [0.0, 0.0]], "gamma": 0.15, "dt": [0.3 / (0.15**2 + 4), 0.1, 0.0745805]}
+    found = spectrum(Antisymmetric(2), weights, run).sum(axis=-1) / 2
+    return Claim(found, [0.0, 0.00508654, 0.0], [1e-14, 5e-9, 5e-9])
+
+
+@exact("CFN without input: every exponent is ln sigma(b_theta), whatever its weights", "Laurent & von Brecht 2017")
+def cfn_forgets(run):
+    rng = np.random.default_rng(0)
+    weights = {"weight_hh": 3 * rng.normal(size=(4, 6, 3)), "bias_hh": np.append([1.25] * 3, rng.normal(size=3))}
+    return Claim(spectrum(CFN(3, 2), weights, run), -math.log1p(math.exp(-1.25)), 1e3 * EPS)
+
+
+@exact(
+    "coRNN without W and U: a pair sums to ln |1 - dt epsilon|; by explicit Euler to another number",
+    "Rusch & Mishra 2021",
+)
+def cornn_pairs(run):
+    rng = np.random.default_rng(1)
+    given = {"inputs": rng.normal(size=(20, 2)), "state": rng.normal(size=6)}
+    weights = {"weight_ih": rng.normal(size=(3, 2)), "gamma": 1.5, "epsilon": 0.8, "dt": 0.3}
+    cells = CoRNN(3, 2), Euler(CoRNN.vector_field(3, 2))
+    found = [spectrum(cell, weights, run, **given).sum() for cell in cells]
+    return Claim(found, 3 * np.log([1 - 0.24, 1 - 0.24 + 0.09 * 1.5]), 1e-12)
+
+
+@exact("UnICORNN keeps the area: its spectrum sums to 0 under any input", "Rusch & Mishra 2021")
+def unicornn_area(run):
+    rng, cell = np.random.default_rng(2), UnICORNN(3, 2)
+    weights = {n: rng.normal(size=shape) for n, shape in cell.shapes.items()} | {"dt": 0.5, "alpha": 0.7}
+    found = spectrum(cell, weights, run, inputs=rng.normal(size=(50, 2)), state=rng.normal(size=6))
+    return Claim(found.sum(), 0.0, 1e-11)
+
+
+@exact("LEM of zero weights and dt = 1: all exponents ln 0.5, from any start", "Rusch et al. 2022")
+def lem_of_zeros(run):
+    return Claim(spectrum(LEM(3, 2), {}, run, state=np.arange(6.0)), math.log(0.5), 1e2 * EPS)
+
+
+@exact("x <- (1-d) x + d J tanh(x) at the origin: ln |1 - d + d eig J|", "Sompolinsky et al. 1988")
+def rate_origin(run):
+    matrix, d = np.diag([0.9, 0.5, -0.6]) + np.triu(np.full((3, 3), 0.3), 1), np.array([0.1, 0.5, 1.0])
+    found = spectrum(Rate(3, 2), {"weight_hh": matrix, "dt": d}, run).sum(axis=-1)
+    truth = np.log(np.abs(1 - d[:, None] + d[:, None] * np.diag(matrix))).sum(axis=1)
+    return Claim(found, truth, 1e3 * EPS)
+
+
+@exact(
+    "Lipschitz cell at the origin: det(I + dt (A + W)), each (1-b)(M + M^T) + b(M - M^T) - g I", "Erichson et al. 2021"
+)
+def lipschitz_origin(run):
+    matrices, parameters = np.random.default_rng(3).normal(size=(2, 3, 3)), ((0.6, 0.3), (0.9, 0.1))
+    parts = [
+        (1 - b) * (m + m.T) + b * (m - m.T) - g * np.eye(3) for m, (b, g) in zip(matrices, parameters, strict=True)
+    ]
+    weights = {"weight_hh": matrices.reshape(6, 3), "beta_a": 0.6, "gamma_a": 0.3, "beta_w": 0.9, "gamma_w": 0.1}
+    found = spectrum(LipschitzRNN(3, 2), weights, run).sum()
+    return Claim(found, np.linalg.slogdet(np.eye(3) + 0.1 * sum(parts))[1], 1e3 * EPS)
+
+
+@exact(
+    "h <- h + e (1-z)(n-h), candidate 3 R(alpha): Neimark-Sacker at cos alpha = (1 - 0.8125 e)/(1.5 - 0.75 e)",
+    "Jacobian of the origin",
+)
+def rotation_flow(run):
+    found = []
+    for e in (1e-3, 0.1, 0.5, 1.0):
+        cosine = (1 - 0.8125 * e) / (1.5 - 0.75 * e)
+        sine = math.sqrt(1 - cosine**2)
+        matrix = np.zeros((6, 2))
+        matrix[4:] = [[3 * cosine, -3 * sine], [3 * sine, 3 * cosine]]
+        found.append(spectrum(Euler(GRU_FLOW), {"weight_hh": matrix, "dt": e}, run).sum())
+    return Claim(found, 0.0, 1e-13)
