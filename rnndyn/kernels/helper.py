@@ -52,15 +52,15 @@ class _Compiler(_FunctionCompiler):
 
 
 class _Dispatcher(CPUDispatcher):
-    def __init__(self, function):
-        super().__init__(function, targetoptions=dict(OPTIONS))
-        self._compiler = _Compiler(function, cpu_target, dict(OPTIONS), {}, self._compiler.pipeline_class)
+    def __init__(self, function, options):
+        super().__init__(function, targetoptions=dict(options))
+        self._compiler = _Compiler(function, cpu_target, dict(options), {}, self._compiler.pipeline_class)
 
     def add_overload(self, result):
         self.overloads[tuple(result.signature.args)] = result
 
 
-def helper_overload(function):
+def helper_overload(function, options=OPTIONS):
     """`numba.extending.overload` for helpers: decorates `types -> implementation or None` of `function`."""
 
     def decorate(choose):
@@ -69,7 +69,7 @@ def helper_overload(function):
         class Template(base):
             def _get_jit_decorator(self):
                 if self.context is cpu_target.typing_context:
-                    return lambda: _Dispatcher
+                    return lambda: lambda function: _Dispatcher(function, options)
                 return super()._get_jit_decorator()
 
         infer(Template)
@@ -82,4 +82,10 @@ def helper_overload(function):
 def helper(function):
     """Make a plain function usable in kernels; returns it as it is."""
     helper_overload(function)(lambda *args: function)
+    return function
+
+
+def separate_helper(function):
+    """The same for a large helper with several callers: one copy of its code in a kernel, not one for each of them."""
+    helper_overload(function, OPTIONS | {"forceinline": False})(lambda *args: function)
     return function

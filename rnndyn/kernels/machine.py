@@ -37,7 +37,7 @@ def threads():
     return os.cpu_count() or 1
 
 
-def _is_arm():
+def is_arm():
     return platform.machine().lower() in ("aarch64", "arm64")
 
 
@@ -49,8 +49,8 @@ ARM_FLUSH = 1 << 24
 def _flush_code(emit, kinds, values):
     builder = emit.builder
     old = _read(builder)
-    _write(builder, builder.or_(old, old.type(ARM_FLUSH if _is_arm() else X86_FLUSH)))
-    return old if _is_arm() else builder.zext(old, ir.IntType(64))
+    _write(builder, builder.or_(old, old.type(ARM_FLUSH if is_arm() else X86_FLUSH)))
+    return old if is_arm() else builder.zext(old, ir.IntType(64))
 
 
 @primitive(lambda: types.int64, _flush_code)
@@ -63,7 +63,7 @@ def flush_denormals():
 
 
 def _restore_code(emit, kinds, values):
-    _write(emit.builder, values[0] if _is_arm() else emit.builder.trunc(values[0], ir.IntType(32)))
+    _write(emit.builder, values[0] if is_arm() else emit.builder.trunc(values[0], ir.IntType(32)))
     return emit.context.get_dummy_value()
 
 
@@ -78,7 +78,7 @@ def _declare(builder, name, result, arguments):
 
 
 def _read(builder):
-    if _is_arm():
+    if is_arm():
         return builder.call(_declare(builder, "llvm.aarch64.get.fpcr", ir.IntType(64), []), [])
     place = builder.alloca(ir.IntType(32))
     pointer = ir.IntType(8).as_pointer()
@@ -88,7 +88,7 @@ def _read(builder):
 
 
 def _write(builder, value):
-    if _is_arm():
+    if is_arm():
         function = _declare(builder, "llvm.aarch64.set.fpcr", ir.VoidType(), [ir.IntType(64)])
         builder.call(function, [value])
         return

@@ -106,11 +106,12 @@ class Layout:
 
     at: starts of weight_hh, bias_hh, weight_ih, bias_ih, parameters. places: {name: (start, size)}. rows: recurrent
     pre-activations of a step; drives: those of the input. width: values that some stage enters or leaves with. sent:
-    fields that a step multiplies. kept: partials of a step.
+    fields that a step multiplies. kept: partials of a step. plans: of the stages.
     """
 
     def __init__(self, cell):
-        n, i, stages = cell.units, cell.inputs, plans(cell)
+        n, i = cell.units, cell.inputs
+        self.plans = stages = plans(cell)
         blocks, self.drives = len(cell.gates) * n, len(cell.drives) * n
         starts = [0]
         for size in (blocks * n, blocks, self.drives * i, self.drives, len(cell.parameters) * n):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import cpu
+from . import cpu, dense_run
 from .adjoint import BLOCK
 from .known import Known
 from .lane import Lane
@@ -48,6 +48,8 @@ class Run:
     width: int | None = None
     pace: Pace = field(default_factory=Pace)
     arrays: int = 0
+    dense: bool | None = None
+    team: int = 1
 
     def __post_init__(self):
         self.bound = bind(self.cell)
@@ -60,6 +62,12 @@ class Run:
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
         known = self.device == "cpu" and units <= KNOWN and seconds >= WORTH
         self.kind = Known if known else tuple
+        if self.dense is None:
+            self.dense = False
+
+    def flat(self, size):
+        """Zeros, apart from the last array."""
+        return aligned((size,), self.dtype, self._shift())
 
     def pack(self, points):
         return pack(points, self.width, self.dtype, self._shift())
@@ -107,6 +115,8 @@ class Run:
 def trajectories(run, theta, state, inputs, steps, keep, meter):
     """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N)."""
     cell, layout = run.cell, run.layout
+    if run.dense:
+        return dense_run.trajectories(run, theta, state, inputs, steps, keep, _stride(cell, inputs), meter)
     count, values = len(theta), cell.state_size
     packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
     full = run.zeros(len(packed), layout.width)
@@ -133,13 +143,15 @@ def _stride(cell, inputs):
 @dataclass
 class Spectra:
     """Growth of each point: `sums` (batches, points, k) of ln growth; `spans` steps in a batch; `steps` used; `lost`
-    (points, k) steps without rank; `alive`."""
+    (points, k) steps without rank; `alive`; `state` (points, S N) and `frame` (points, S N, k) after the last step."""
 
     sums: np.ndarray
     spans: np.ndarray
     steps: np.ndarray
     lost: np.ndarray
     alive: np.ndarray
+    state: np.ndarray
+    frame: np.ndarray
 
 
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
@@ -147,6 +159,15 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
 
     frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame.
     """
+    spans = np.maximum(-(-(lengths - transient) // BATCHES), SHORTEST)
+    tally = _tally(lengths, spans, transient, every)
+    if run.dense:
+        found = dense_run.spectra(
+            run, theta, state, frame, spare, inputs, lengths, transient, every, tally, _stride(run.cell, inputs), meter
+        )
+        squares, powers, levels, lost, sums, tally, state, frame = (np.array(part) for part in zip(*found, strict=True))
+        sums = sums.reshape(len(theta), BATCHES, -1).transpose(1, 0, 2)
+        return _summed(sums, spans, transient, squares, powers, levels, lost, tally, state, frame)
     cell, layout = run.cell, run.layout
     count, values, columns = frame.shape
     packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), _stride(cell, inputs)
@@ -159,8 +180,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     squares, powers, levels, lost = (run.zeros(tiles, columns) for _ in range(4))
     squares[:] = 1
     sums = run.zeros(tiles, BATCHES * columns)
-    spans = np.maximum(-(-(lengths - transient) // BATCHES), SHORTEST)
-    tally = run.pack(_tally(lengths, spans, transient, every))
+    tally = run.pack(tally)
     batch = (int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0, transient)
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
     da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
@@ -174,15 +194,23 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
             batch, packed, u, x, a, da, partials, full, frames, spare, before, shifts, squares, powers, levels, lost,
             sums, tally,
         )  # fmt: skip
-    tally = run.unpack(tally, count)
-    rest = 0.5 * np.log(np.float64(run.unpack(squares, count))) + run.unpack(powers, count) * np.log(2.0)
-    rest -= run.unpack(levels, count)
+    squares, powers, levels, lost, tally = (run.unpack(a, count) for a in (squares, powers, levels, lost, tally))
     sums = sums.reshape(tiles, BATCHES, columns, w).transpose(1, 0, 3, 2).reshape(BATCHES, tiles * w, columns)
-    sums = sums[:, :count].astype(np.float64, copy=False)
+    state = run.unpack(full, count)[:, :values]
+    frame = run.unpack(frames[:, : layout.width * columns * w], count).reshape(count, columns, layout.width)
+    frame = frame[:, :, :values].transpose(0, 2, 1)
+    return _summed(sums[:, :count], spans, transient, squares, powers, levels, lost, tally, state, frame)
+
+
+def _summed(sums, spans, transient, squares, powers, levels, lost, tally, state, frame):
+    """`Spectra` from a run's books, one row a point; sums (batches, points, k)."""
+    rest = 0.5 * np.log(np.float64(squares)) + powers * np.log(2.0)
+    rest -= levels
+    sums = sums.astype(np.float64, copy=False)
     used = np.maximum(tally[:, LAST] - transient, 0).astype(np.int64)
     unfinished = np.minimum(used // spans, BATCHES - 1)  # a diverged point's last batch was never closed
-    sums[unfinished, np.arange(count)] += np.where(used[:, None] > 0, rest, 0.0)
-    return Spectra(sums, spans, used, run.unpack(lost, count).astype(np.float64), tally[:, ALIVE] > 0)
+    sums[unfinished, np.arange(len(used))] += np.where(used[:, None] > 0, rest, 0.0)
+    return Spectra(sums, spans, used, lost.astype(np.float64), tally[:, ALIVE] > 0, state, frame)
 
 
 def _columns(frame, pitch):

@@ -1,0 +1,305 @@
+"""Re-orthogonalisation of one network's frame: Gram-Schmidt over panels of columns, as matrix products.
+
+    V = Q D R:   a panel Q of V is made orthogonal column by column, then  V_k -= Q (Q^T V_k / |Q|^2)  for all later k
+
+Panel after panel, each column meets the directions in the order of modified Gram-Schmidt, and the growth comes with
+its accuracy, eps times the frame's conditioning; within a panel a column that lost much is projected twice, so that a
+panel's products count as one projection. It costs 2 N k^2 operations, nearly all of them in `multiply`: Householder's
+takes 8/3 N^3 for a full frame, and Cholesky's, 7/3 N^3, would square the conditioning or take twice that. As in
+`frame`, columns are orthogonal, not normalised, and lengths are squares with powers of two.
+"""
+
+from llvmlite import ir
+from numba.core import types
+
+from .algebra import ONE, PAIR, QUAD, fused, gather, scatter, total, zeros
+from .dense_team import meet, share
+from .dense_tile import across, multiply, multiply_packed, width_of
+from .helper import helper, separate_helper
+from .lane import KindType, LaneType, absolute, exp2i, exponent, full, maximum, minimum, select, some, splat, sqrt
+from .memory import load, store
+from .polynomial import pick
+from .primitive import primitive
+
+TILE = 8  # columns that go through a projection together
+BLOCK = 128  # columns that are taken through all panels before them while they are in the cache
+
+
+def _sums_code(emit, kinds, values):
+    """Half onto half, in all lanes at once: sums are the same in each."""
+    (kind,), b = kinds, emit.builder
+    members = []
+    for i in range(len(kind)):
+        member = emit.item(values[0], i)
+        half = kind.dtype.width // 2
+        while half:
+            other = [k ^ half for k in range(kind.dtype.width)]
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), len(other)), other)
+            member = b.fadd(member, b.shuffle_vector(member, ir.Constant(member.type, ir.Undefined), mask))
+            half //= 2
+        members.append(member)
+    return emit.tuple(kind, members)
+
+
+@primitive(lambda members: members if isinstance(members, types.BaseTuple) else None, _sums_code)
+def sums_of(members):
+    """Each lane's sum over its numbers, in all of them."""
+    return members
+
+
+def _single_result(lane):
+    return LaneType(lane.dtype, 1) if isinstance(lane, LaneType) else None
+
+
+def _single_code(emit, kinds, values):
+    return values[0] if kinds[0].width == 1 else emit.builder.extract_element(values[0], ir.IntType(32)(0))
+
+
+@primitive(_single_result, _single_code)
+def single(lane):
+    """The first number of a lane."""
+    return lane
+
+
+@primitive(
+    lambda lane, number: lane.lane if isinstance(lane, KindType) and isinstance(number, LaneType) else None,
+    lambda emit, kinds, values: splat(emit, kinds[0].lane, values[1], None),
+)
+def repeated(lane, number):
+    """A lane of one number in each number of a wider lane."""
+    return number
+
+
+@primitive(
+    lambda members, number: members if isinstance(members, types.BaseTuple) else None,
+    lambda emit, kinds, values: emit.tuple(
+        kinds[0], [emit.builder.fmul(emit.item(values[0], i), values[1]) for i in range(len(kinds[0]))]
+    ),
+)
+def times(members, number):
+    """Each member times a lane."""
+    return tuple(member * number for member in members)
+
+
+@helper
+def square_of(lane, frame, rows, i):
+    """|column at i|^2, of width 1; four sums side by side."""
+    w = width_of(lane)
+    squares = zeros(lane, QUAD, ONE)
+    r = 0
+    while r + 4 * w <= rows:
+        column = gather(lane, frame, i + r, w, QUAD)
+        squares = fused(squares, column, column)
+        r += 4 * w
+    rest = zeros(lane, ONE, ONE)
+    while r < rows:
+        column = gather(lane, frame, i + r, w, ONE)
+        rest = fused(rest, column, column)
+        r += w
+    sums = sums_of((total(squares) + rest[0],))
+    return single(sums[0])
+
+
+@helper
+def _take_out(lane, frame, rows, pitch, i, k, inverse, block):
+    """Take the direction at i out of the columns k + pitch block; inverse: -1/|column at i|^2."""
+    w = width_of(lane)
+    dots = zeros(lane, block, ONE)
+    for r in range(0, rows, w):
+        dots = fused(dots, gather(lane, frame, k + r, pitch, block), load(lane, frame, i + r))
+    dots = times(sums_of(dots), repeated(lane, inverse))
+    for r in range(0, rows, w):
+        row = fused(gather(lane, frame, k + r, pitch, block), dots, load(lane, frame, i + r))
+        scatter(lane, frame, k + r, pitch, block, row)
+
+
+@separate_helper
+def _take_out_of_all(lane, frame, rows, pitch, i, begin, end, inverse):
+    """Take the direction at i out of the columns begin..end-1."""
+    k = begin
+    while k + 4 <= end:
+        _take_out(lane, frame, rows, pitch, i, k * pitch, inverse, QUAD)
+        k += 4
+    if k + 2 <= end:
+        _take_out(lane, frame, rows, pitch, i, k * pitch, inverse, PAIR)
+        k += 2
+    if k < end:
+        _take_out(lane, frame, rows, pitch, i, k * pitch, inverse, ONE)
+
+
+@separate_helper
+def _project(lane, frame, rows, pitch, first, count, flipped, dots, begin, end):
+    """Take the directions first..first + count - 1 out of the columns begin..end-1.
+
+    They are a panel, or part of one from its beginning; `flipped` holds -Q^T / |Q|^2 of each panel, row after row.
+    """
+    size = panel_width(lane)
+    at = first // size * size * rows + first % size
+    for k in range(begin, end, TILE):
+        many = min(TILE, end - k)
+        there = (k * pitch, pitch)
+        if count == size:
+            multiply_packed(lane, dots, (0, count), flipped, at, frame, there, count, rows, many, False)
+        else:
+            multiply(lane, dots, (0, count), flipped, (at, size), frame, there, count, rows, many, False)
+        multiply(lane, frame, there, frame, (first * pitch, pitch), dots, (0, count), rows, count, many, True)
+
+
+@helper
+def panel_width(lane):
+    """Columns of a panel: two registers of directions."""
+    return 2 * width_of(lane)
+
+
+@helper
+def _flip(one, frame, rows, here, flipped, there, size, inverse):
+    """A direction, times -1/|direction|^2, as a row of `flipped`."""
+    for r in range(rows):
+        store(one, flipped, there + r * size, load(one, frame, here + r) * inverse)
+
+
+@helper
+def _growth(one, frame, rows, pitch, begin, end, before, shifts, marks, squares, powers):
+    """before <- the columns' squares as they come, brought back into the range; mark those that left it by growth."""
+    lane, unit = across(one), full(one, 1.0)
+    small, large = pick(unit, 1e-180, 1e-14), pick(unit, 1e180, 1e14)
+    little, much = pick(unit, 1e-120, 1e-16), pick(unit, 1e120, 1e16)
+    for k in range(begin, end):
+        square, last = square_of(lane, frame, rows, k * pitch), load(one, squares, k)
+        store(one, shifts, k, full(one, 0.0))
+        store(one, marks, k, full(one, 0.0))
+        if some((square < small) | (square > large)):
+            poor = (square < little * last) | (square > much * last)
+            store(one, marks, k, select(poor, unit, full(one, 0.0)))
+            shift = _rescale(one, frame, rows, k * pitch)
+            store(one, shifts, k, shift)
+            store(one, powers, k, load(one, powers, k) + shift)
+            square = square_of(lane, frame, rows, k * pitch)
+        store(one, before, k, square)
+
+
+@helper
+def _rescale(one, frame, rows, k):
+    """Bring the column at k back by an exact power of two, to the other side of 1; returns the exponent taken out."""
+    largest = full(one, 0.0)
+    for r in range(rows):
+        largest = maximum(largest, absolute(load(one, frame, k + r)))
+    usable = largest > 0.0
+    limit, aside = pick(largest, 1022.0, 126.0), pick(largest, 200.0, 16.0)
+    power = exponent(select(usable, largest, 1.0))
+    power = power + select(power < 0.0, -aside, aside)
+    shift = select(usable, maximum(minimum(power, limit), -limit), 0.0)
+    factor = exp2i(-shift)
+    for r in range(rows):
+        store(one, frame, k + r, load(one, frame, k + r) * factor)
+    return shift
+
+
+@separate_helper
+def _candidates(one, frame, rows, pitch, columns, begin, end, spare, flipped, dots):
+    """New directions for the columns of a panel, behind the frame, orthogonal to all panels before it (twice over)."""
+    lane = across(one)
+    for k in range(begin, end):
+        for r in range(rows):
+            store(one, frame, (columns + k - begin) * pitch + r, load(one, spare, k * pitch + r))
+    for _ in range(2):
+        for panel in range(begin // panel_width(lane)):
+            first = panel * panel_width(lane)
+            _project(
+                lane, frame, rows, pitch, first, panel_width(lane), flipped, dots, columns, columns + end - begin
+            )
+
+
+@separate_helper
+def _factor(
+    one, frame, rows, size, pitch, columns, begin, end, spare, flipped, dots, inverses, before, shifts, marks, squares,
+    powers, lost, pending,
+):  # fmt: skip
+    """Make the columns of a panel orthogonal, and keep the books of their lengths; returns (poor, rich)."""
+    lane, unit = across(one), full(one, 1.0)
+    tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * size
+    steep, gentle = pick(unit, 1e-18, 1e-4), pick(unit, 4e-9, 1e-2)  # squared sines of the angle to the columns before
+    poor, rich = full(one, 0.0), unit
+    prepared, narrow = False, width_of(lane)
+    for j in range(begin, end):
+        store(one, inverses, j - begin, square_of(lane, frame, rows, j * pitch))
+    for j in range(begin, end):
+        stop = min(j // narrow * narrow + narrow, end)  # of this half of the panel
+        here, was = j * pitch, load(one, before, j)
+        poor = maximum(poor, load(one, marks, j))
+        square = square_of(lane, frame, rows, here)
+        if some(square < 0.01 * load(one, inverses, j - begin)):  # lost to this panel: what rounding left of it goes too
+            for i in range(begin, j):
+                _take_out_of_all(lane, frame, rows, pitch, i * pitch, j, j + 1, load(one, inverses, i - begin))
+            square = square_of(lane, frame, rows, here)
+        if some(square <= tolerance * tolerance * was):
+            poor = select(pending > 1.0, unit, poor)  # rank loss, or contraction?
+            if not prepared:
+                _candidates(one, frame, rows, pitch, columns, begin, end, spare, flipped, dots)
+                prepared = True
+            candidate = columns + j - begin
+            for _ in range(2):
+                for i in range(begin, j):
+                    _take_out_of_all(
+                        lane, frame, rows, pitch, i * pitch, candidate, candidate + 1, load(one, inverses, i - begin)
+                    )
+            factor = sqrt(load(one, squares, j) / square_of(lane, frame, rows, candidate * pitch))
+            for r in range(rows):  # as long as the column was, so that its growth does not count
+                store(one, frame, here + r, factor * load(one, frame, candidate * pitch + r))
+            square = square_of(lane, frame, rows, here)
+            store(one, powers, j, load(one, powers, j) - load(one, shifts, j))
+            store(one, lost, j, load(one, lost, j) + pending)
+        else:
+            poor = select(square < steep * was, unit, poor)
+            rich = select(square > gentle * was, rich, full(one, 0.0))
+        store(one, squares, j, square)
+        inverse = -1.0 / square
+        store(one, inverses, j - begin, inverse)
+        _take_out_of_all(lane, frame, rows, pitch, here, j + 1, stop, inverse)
+        if stop < columns:
+            _flip(one, frame, rows, here, flipped, begin * rows + j - begin, panel_width(lane), inverse)
+        if j + 1 == stop and stop < end:
+            _project(lane, frame, rows, pitch, begin, narrow, flipped, dots, stop, end)
+    return poor, rich
+
+
+@helper
+def orthogonalise(
+    one, frame, rows, size, pitch, columns, spare, flipped, dots, inverses, before, shifts, marks, squares, powers,
+    lost, pending, team, rank, threads,
+):  # fmt: skip
+    """The frame's columns made orthogonal; `squares` and `powers` hold their lengths, squared, as `squares 4^powers`.
+
+    rows: of a column, of them `size` count; pitch: from column to column. The law of rank loss, and what `poor` and
+    `rich` mean, are those of `frame.orthogonalise`. Returns them in the first thread of the team.
+    """
+    lane = across(one)
+    poor, rich = full(one, 0.0), full(one, 1.0)
+    low, high = share(0, columns, rank, threads)
+    _growth(one, frame, rows, pitch, low, high, before, shifts, marks, squares, powers)
+    meet(team, threads)
+    width = panel_width(lane)
+    for block in range(0, columns, BLOCK):
+        last = min(block + BLOCK, columns)
+        if block > 0:
+            low, high = share(block, last, rank, threads)
+            for k in range(low, high, TILE):
+                for panel in range(block // width):
+                    _project(
+                        lane, frame, rows, pitch, panel * width, width, flipped, dots, k, min(k + TILE, high)
+                    )
+            meet(team, threads)
+        for begin in range(block, last, width):
+            end = min(begin + width, columns)
+            if rank == 0:
+                bad, good = _factor(
+                    one, frame, rows, size, pitch, columns, begin, end, spare, flipped, dots, inverses, before, shifts,
+                    marks, squares, powers, lost, pending,
+                )  # fmt: skip
+                poor, rich = maximum(poor, bad), rich * good
+            meet(team, threads)
+            if end < last:
+                low, high = share(end, last, rank, threads)
+                _project(lane, frame, rows, pitch, begin, width, flipped, dots, low, high)
+                meet(team, threads)
+    return poor, rich

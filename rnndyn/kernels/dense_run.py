@@ -1,0 +1,227 @@
+"""Runs of `dense`: one network after another, by one thread each or by a team of threads; what to pack and unpack."""
+
+import concurrent.futures
+
+import numpy as np
+
+from . import dense
+from .dense_frame import TILE
+from .dense_team import LINES
+from .dense_tile import band
+from .lane import Lane
+from .machine import register_bits
+from .tangent import BATCHES
+from .tiles import Stopped, aligned
+
+FAR = 2048  # bytes: columns that lie a multiple of it apart would share few places of the cache
+
+
+class Places:
+    """Where everything of one network stands: fields, gates and parameters filled up to `m` places, whole registers.
+
+    at: starts in `theta` of weight_hh (packed, gate by gate), bias_hh, weight_ih (packed), bias_ih, parameters, and of
+    weight_hh transposed.
+    """
+
+    def __init__(self, cell, layout, dtype, width):
+        self.cell, self.layout, self.width = cell, layout, width
+        n = cell.units
+        self.m = m = -(-n // width) * width
+        self.blocks, self.drives, self.parameters = len(cell.gates), len(cell.drives), len(cell.parameters)
+        self.transposed = any(product.transposed for plan in layout.plans for product in plan.products)
+        matrix = self.blocks * m * n
+        sizes = (matrix, self.blocks * m, self.drives * m * cell.inputs, self.drives * m, self.parameters * m)
+        starts = np.cumsum([0, *sizes])
+        self.at = tuple(int(start) for start in starts)
+        self.size = int(starts[-1]) + matrix * self.transposed
+        self.fields = len(cell.fields)
+        item = np.dtype(dtype).itemsize
+        self.pitch, self.far = (
+            size + width * (size * item % FAR == 0) for size in (layout.width // n * m, layout.rows // n * m)
+        )
+
+    def theta(self, theta, into):
+        """The weights of one network from the order of `plan.Layout`."""
+        n, inputs, at, old = self.cell.units, self.cell.inputs, self.at, self.layout.at
+        matrices = theta[: self.blocks * n * n].reshape(self.blocks, n, n)
+        size = self.m * n
+        for k, matrix in enumerate(matrices):
+            self._bands(matrix[None], into[at[0] + k * size :])
+            if self.transposed:
+                self._bands(matrix.T[None], into[at[5] + k * size :])
+        into[at[1] : at[2]] = self.filled(theta[old[1] : old[2]])
+        self._bands(theta[old[2] : old[3]].reshape(self.drives, n, inputs), into[at[2] :])
+        into[at[3] : at[4]] = self.filled(theta[old[3] : old[4]])
+        into[at[4] : at[5]] = self.filled(theta[old[4] : self.layout.size])
+
+    def _bands(self, blocks, into):
+        """Row blocks (count, n, depth), filled up, in bands of vectors, each depth first (see `multiply`)."""
+        count, n, depth = blocks.shape
+        rows = np.zeros((count, self.m, depth), into.dtype)
+        rows[:, :n] = blocks
+        rows = rows.reshape(count * self.m, depth)
+        first = 0
+        while first < len(rows):
+            last = first + self.width * band((len(rows) - first) // self.width)
+            into[first * depth : last * depth] = rows[first:last].T.ravel()
+            first = last
+
+    def filled(self, values):
+        """(groups of n,) -> (groups of m,)."""
+        groups = values.reshape(-1, self.cell.units)
+        return np.pad(groups, ((0, 0), (0, self.m - self.cell.units))).ravel()
+
+    def columns(self, frame, into):
+        """(S N, k) -> column after column, `pitch` apart."""
+        n, k = self.cell.units, frame.shape[1]
+        view = into[: k * self.pitch].reshape(k, self.pitch)[:, : self.fields * self.m]
+        view.reshape(k, self.fields, self.m)[:, :, :n] = frame.T.reshape(k, self.fields, n)
+
+    def state(self, values):
+        """(groups of m,) -> (groups of n,)."""
+        return values[: self.fields * self.m].reshape(self.fields, self.m)[:, : self.cell.units].reshape(-1)
+
+    def frame(self, values, k):
+        """The columns as (S N, k)."""
+        n = self.cell.units
+        view = values[: k * self.pitch].reshape(k, self.pitch)[:, : self.fields * self.m]
+        return view.reshape(k, self.fields, self.m)[:, :, :n].reshape(k, -1).T
+
+
+def lane_of(run):
+    """The lane of width 1 and the numbers of a register that the kernels make of it."""
+    width = register_bits() // (8 * np.dtype(run.dtype).itemsize) if run.device == "cpu" else 1
+    return Lane(run.dtype, 1), width
+
+
+class Books:
+    """One network's arrays of a spectrum."""
+
+    def __init__(self, run, places, columns, values):
+        """values: of `spare`."""
+        self.run, self.places, self.k = run, places, columns
+        _, width = lane_of(run)
+        panel, rows = 2 * width, places.fields * places.m
+        self.width = width
+        self.frame = run.flat((columns + panel) * places.pitch)
+        self.spare = run.flat(columns * places.pitch)
+        places.columns(values, self.spare)
+        self.flipped = run.flat(-(-columns // panel) * panel * rows)
+        self.inverses = run.flat(panel)
+        self.before, self.shifts, self.marks, self.squares, self.powers, self.levels, self.lost = (
+            run.flat(columns) for _ in range(7)
+        )
+        self.theta, self.state = run.flat(places.size), run.flat(places.pitch)
+        self.x, self.a = run.flat(places.drives * places.m), run.flat(places.far)
+        self.partials = run.flat(places.layout.kept // places.cell.units * places.m)
+        self.own = [  # of each thread of the team
+            (run.flat(min(dense.PANEL, columns) * places.far), run.flat(panel * TILE)) for _ in range(run.team)
+        ]
+
+    def begin(self, theta, state, frame, tally):
+        """A new network."""
+        places = self.places
+        places.theta(theta, self.theta)
+        self.state[:] = 0
+        self.state[: places.fields * places.m] = places.filled(state)
+        self.frame[:] = 0
+        places.columns(frame, self.frame)
+        for array in (self.powers, self.levels, self.lost):
+            array[:] = 0
+        self.squares[:] = 1
+        self.sums = self.run.flat(BATCHES * self.k)
+        self.tally = np.array(tally, self.run.dtype)
+
+
+def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, tallies, stride, meter):
+    """For each point (squares, powers, levels, lost, sums, tally, state, frame) after its last step."""
+    one, width = lane_of(run)
+    cell = run.cell
+    places = Places(cell, run.layout, run.dtype, width)
+    k = frame.shape[2]
+    books = Books(run, places, k, spare)
+    sizes = (
+        cell.units, places.m, cell.inputs, places.drives * places.m, places.fields, k, places.pitch, places.far,
+    )  # fmt: skip
+    found = []
+    with _Team(run) as team:
+        for p in range(len(theta)):
+            books.begin(theta[p], state[p], frame[p], tallies[p])
+            u = run.flat(inputs[p].size)
+            u[:] = inputs[p].ravel()
+            total = int(lengths[p])
+            batch = (int(tallies[p][dense.SPAN]), transient)
+            for _, _, first, steps in run.pace.slices(1, total):
+                team.call(
+                    dense.spectrum, meter, steps,
+                    lambda rank, first=first, steps=steps, total=total, batch=batch, u=u: (
+                        one, run.bound, sizes, places.at, first, steps, total, stride, int(every is None), batch,
+                        team.counts, rank, run.team, books.theta, u, books.x, books.a, books.own[rank][0],
+                        books.partials, books.state, books.frame, books.spare, books.flipped, books.own[rank][1],
+                        books.inverses, books.before, books.shifts, books.marks, books.squares, books.powers,
+                        books.levels, books.lost, books.sums, books.tally,
+                    ),
+                )  # fmt: skip
+            found.append(
+                (
+                    books.squares.copy(), books.powers.copy(), books.levels.copy(), books.lost.copy(), books.sums,
+                    books.tally, places.state(books.state), places.frame(books.frame, k),
+                )
+            )  # fmt: skip
+    return found
+
+
+def trajectories(run, theta, state, inputs, steps, keep, stride, meter):
+    """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N)."""
+    one, width = lane_of(run)
+    cell = run.cell
+    places = Places(cell, run.layout, run.dtype, width)
+    count, values = state.shape
+    sizes = (cell.units, places.m, cell.inputs, places.drives * places.m, places.fields)
+    states = np.empty((count, steps if keep else 1, values), run.dtype)
+    weights, x, a = run.flat(places.size), run.flat(places.drives * places.m), run.flat(places.far)
+    full = run.flat(places.pitch)
+    with _Team(run, 1) as team:
+        for p in range(count):
+            places.theta(theta[p], weights)
+            full[: places.fields * places.m] = places.filled(state[p])
+            u = run.flat(inputs[p].size)
+            u[:] = inputs[p].ravel()
+            record = states[p].reshape(-1)
+            for _, _, first, number in run.pace.slices(1, steps):
+                team.call(
+                    dense.path, meter, number,
+                    lambda rank, first=first, number=number, u=u, record=record: (
+                        one, run.bound, sizes, places.at, first, number, stride, keep, weights, u, x, a, full, record,
+                    ),
+                )  # fmt: skip
+            if not keep:
+                states[p, 0] = places.state(full)
+    return states
+
+
+class _Team:
+    """The threads of one network's calls: this one and, in a team, helpers that run beside it."""
+
+    def __init__(self, run, threads=None):
+        self.run, self.threads = run, threads or run.team
+        self.counts = np.zeros(2 * LINES, np.int64)
+
+    def __enter__(self):
+        self.pool = concurrent.futures.ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+        return self
+
+    def __exit__(self, *_):
+        if self.pool:
+            self.pool.shutdown(wait=True)
+
+    def call(self, function, meter, steps, arguments):
+        """`function(*arguments(rank))` in all threads, which must run side by side: they wait for each other."""
+        if meter.stop.is_set():
+            raise Stopped
+        kernel = dense.COMPILED[function] if self.run.device == "cpu" else function
+        others = [self.pool.submit(kernel, *arguments(rank)) for rank in range(1, self.threads)]
+        self.run.pace.timed(steps, kernel, *arguments(0))
+        for other in others:
+            other.result()
+        meter.add(steps)
