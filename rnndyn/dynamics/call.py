@@ -39,7 +39,10 @@ def over_points(function, problem, run, values, threads, progress, what):
     """Call `function(low, high, meter)` for chunks of the points; `values` packed numbers a point."""
     from ..kernels import tiles
 
-    ranges = tiles.chunks(problem.count, run.width, values, threads)
-    total = problem.count * problem.total
+    rounds = run.rounds(problem.count, values, threads, f"{what} of {problem.cell!r}")
+    total, before = problem.count * problem.total, 0
     with progress_display(progress, total, text=what, patience=PATIENCE) as display:
-        tiles.work(function, ranges, threads, total, lambda done, _: display.at(done))
+        for ranges, workers, run.team in rounds:
+            before += tiles.work(
+                function, ranges, workers, total, lambda done, _, before=before: display.at(before + done)
+            )

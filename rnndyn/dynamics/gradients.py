@@ -85,7 +85,7 @@ def gradients_of(problem, device, dtype, threads, progress):
     from ..kernels import target
 
     cell, count, total = problem.cell, problem.count, problem.total
-    run = target.Run(cell, dtype, device, (problem.count * problem.total, 2))
+    run = target.Run(cell, dtype, device, (problem.count * problem.total, 2), path="lanes")
     size = cell.state_size
     shape = problem.batch.shape
     given = {name: np.empty((count, *cell.shapes[name]), dtype) for name in problem.given}

@@ -24,11 +24,12 @@ def numba_version() -> str:
 
 
 def describe() -> dict[str, str]:
-    """What runs here: versions, threads, SIMD width, GPU or why none, folder of the compile cache."""
+    """What runs here: versions, threads, memory, SIMD width, GPU or why none, folder of the compile cache."""
     import llvmlite
     import numpy as np
 
     from . import cuda
+    from .budget import VARIABLE, budget, free, in_words
     from .cache import folder
     from .machine import processor, register_bits
 
@@ -39,6 +40,7 @@ def describe() -> dict[str, str]:
         "llvmlite": llvmlite.__version__,
         "processor": processor(),
         "threads": str(available_threads()),
+        "memory": f"at most {in_words(budget())} for a call's work, {in_words(free())} are free (set {VARIABLE})",
         "SIMD width": f"{register_bits()} bits: {register_bits() // 64} float64 or {register_bits() // 32} float32",
         "GPU": gpu if found else f"none: {gpu}",
         "compile cache": str(folder()),

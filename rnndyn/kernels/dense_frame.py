@@ -22,7 +22,7 @@ from .polynomial import pick
 from .primitive import primitive
 
 TILE = 8  # columns that go through a projection together
-BLOCK = 128  # columns that are taken through all panels before them while they are in the cache
+BLOCK = 64  # columns taken through all panels before them, a thread's share each; among themselves, by one thread
 
 
 def _sums_code(emit, kinds, values):
@@ -289,17 +289,14 @@ def orthogonalise(
                         lane, frame, rows, pitch, panel * width, width, flipped, dots, k, min(k + TILE, high)
                     )
             meet(team, threads)
-        for begin in range(block, last, width):
-            end = min(begin + width, columns)
-            if rank == 0:
+        if rank == 0:
+            for begin in range(block, last, width):
+                end = min(begin + width, columns)
                 bad, good = _factor(
                     one, frame, rows, size, pitch, columns, begin, end, spare, flipped, dots, inverses, before, shifts,
                     marks, squares, powers, lost, pending,
                 )  # fmt: skip
                 poor, rich = maximum(poor, bad), rich * good
-            meet(team, threads)
-            if end < last:
-                low, high = share(end, last, rank, threads)
-                _project(lane, frame, rows, pitch, begin, width, flipped, dots, low, high)
-                meet(team, threads)
+                _project(lane, frame, rows, pitch, begin, width, flipped, dots, end, last)
+        meet(team, threads)
     return poor, rich

@@ -10,17 +10,21 @@ import numpy as np
 
 from . import cpu, dense_run
 from .adjoint import BLOCK
+from .budget import at_once
 from .known import Known
 from .lane import Lane
 from .machine import register_bits
 from .rule import bind
 from .step import COLUMNS, Layout, kept
 from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT
-from .tiles import Meter, Pace, Stopped, aligned, pack, unpack
+from .tiles import Meter, Pace, Stopped, aligned, chunks, pack, unpack
 
 SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
+LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
+COPIES = {False: 3, True: 6}  # of a point's numbers, as float64, that lanes or the dense path hold on the way
+TEAM = 256 * 256  # numbers of a frame from which on several threads work on one network
 
 
 def lane_width(dtype, units):
@@ -32,11 +36,26 @@ def lane_width(dtype, units):
     return registers * register_bits() // (8 * np.dtype(dtype).itemsize)
 
 
+def _path(run, columns):
+    """The faster path, from what a network is alone: "dense" or "lanes".
+
+    Of a core, microseconds a step on AVX-512, dense and lanes, re-orthonormalised at every step (and where the frame
+    tells): Elman N = 32, all exponents: 5.3, 2.9 (3.9, 3.0); 64: 28, 23 (20, 23); 96: 83, 92 (64, 93); 128: 185, 260
+    (143, 265); 256: 1500, 2270; LSTM N = 32, 64 exponents: 56, 61. First 8 exponents: N = 64: 2.2, 1.9; 96: 4.4, 4.7;
+    256: 27, 43. Orbits: N = 64: 0.33, 0.39; 96: 0.79, 0.81; 256: 5.6, 6.3. Float32, all: N = 96: 54, 47; 256: 860, 1180.
+    """
+    cell = run.cell
+    numbers = len(cell.gates) * cell.units**2 + cell.state_size * columns
+    large = numbers >= LARGE[run.dtype]
+    return "dense" if run.device == "cpu" and large else "lanes"
+
+
 @dataclass
 class Run:
     """What all chunks of one call share.
 
     work: (steps of all points together, columns of the products beside the state's own).
+    path: "lanes" (networks side by side) or "dense" (one after another); by default the faster one.
     A kernel for the very sizes takes half the time of one for all sizes (tanh N = 8, all exponents: 107 and 230 ns a
     step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one.
     """
@@ -48,7 +67,7 @@ class Run:
     width: int | None = None
     pace: Pace = field(default_factory=Pace)
     arrays: int = 0
-    dense: bool | None = None
+    path: str | None = None
     team: int = 1
 
     def __post_init__(self):
@@ -58,12 +77,30 @@ class Run:
             self.width = lane_width(self.dtype, self.cell.units) if self.device == "cpu" else 1
         self.lane = Lane(self.dtype, self.width)
         steps, columns = self.work
+        self.columns = columns
         rows, units = self.layout.rows, self.cell.units
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
         known = self.device == "cpu" and units <= KNOWN and seconds >= WORTH
         self.kind = Known if known else tuple
-        if self.dense is None:
-            self.dense = False
+        self.dense = (self.path or _path(self, columns)) == "dense"
+
+    def rounds(self, count, values, threads, what):
+        """(ranges of points, threads that take them, team of threads for each network), to be worked off in turn.
+
+        values: packed numbers a point. In memory are no more points at once than the budget lets. With fewer networks
+        than threads, threads work on one together; no number depends on it.
+        Raises InputError if one range is beyond the budget.
+        """
+        units = 1 if self.dense else self.width
+        need = 8 * COPIES[self.dense] * units * max(values, 1)
+        workers = at_once(need, threads, f"{what}, {units} networks side by side," if units > 1 else what)
+        if not self.dense:
+            return [(chunks(count, self.width, values, threads), workers, 1)]
+        single = [(low, low + 1) for low in range(count)]
+        whole = count // workers * workers
+        parts = [(single[:whole], workers), (single[whole:], max(1, count - whole))]
+        large = self.columns * self.cell.state_size >= TEAM
+        return [(ranges, many, threads // many if large else 1) for ranges, many in parts if ranges]
 
     def flat(self, size):
         """Zeros, apart from the last array."""

@@ -110,7 +110,7 @@ def chunks(count, width, values, threads):
 def work(function, ranges, threads, total, report):
     """Call `function(low, high, meter)` for all ranges on a pool of threads; `report(done, total)` from this thread.
 
-    The pool is this call's own (one of the module would hang after a fork). Ctrl-C stops the workers at the end of
+    Returns the steps done. The pool is this call's own (one of the module would hang after a fork). Ctrl-C stops the workers at the end of
     their current calls.
     """
     meter = Meter()
@@ -127,3 +127,4 @@ def work(function, ranges, threads, total, report):
     finally:
         meter.stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
+    return meter.done
