@@ -1,4 +1,4 @@
-"""Large networks, one at a time: against networks side by side, the NumPy twin and closed forms; what bits depend on."""
+"""Large networks, one at a time: against networks side by side, the NumPy twin and closed forms; to the bit or not."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_against_the_twin(large):
     cell, weights = large[:2]
     bare = Bare(cell, weights, UNITS)
     found = bare.go(bare.state, bare.frame, 60, 10)
-    matrices = twin.jacobians(twin.Elman(UNITS), take(weights, 0), steps=70, state=bare.state[0])
+    matrices = twin.jacobians(twin.Elman(UNITS), {"weight_hh": weights["weight_hh"][0]}, steps=70, state=bare.state[0])
     frame, growth = np.linalg.qr(bare.frame[0])[0], np.zeros(UNITS)
     for t, matrix in enumerate(matrices):
         frame, r = np.linalg.qr(matrix @ frame)
@@ -197,9 +197,7 @@ def test_rank_loss(monkeypatch):
     cell = rd.Elman(12, activation="relu")
     weights = networks(cell, 3, gain=1.2)
     weights["bias_hh"][:, :5] = -40.0
-    found, other = both(
-        monkeypatch, rd.lyapunov, cell, weights, steps=30, transient=5, qr_every=1, device="python"
-    )
+    found, other = both(monkeypatch, rd.lyapunov, cell, weights, steps=30, transient=5, qr_every=1, device="python")
     assert np.all(np.isneginf(found.exponents).sum(axis=1) >= 5)
     assert np.all(found.status == rd.Status.SINGULAR)
     assert_agree(found, other, 1e-10)
@@ -231,6 +229,7 @@ def test_closed_forms():
 
 def test_the_path_is_a_networks_own():
     """From cell, units, k and dtype alone."""
+
     def path(cell, k):
         return target.Run(cell, "float64", "cpu", (10**6, k)).dense
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from ..errors import InputError
 
 VARIABLE = "RNNDYN_MEMORY"
+GROUPS = ("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")
 UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -31,7 +32,7 @@ def _linux():
 
 def _control_group():
     """What a container may still take."""
-    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    for limit, used in GROUPS:
         with suppress(OSError, ValueError):
             numbers = []
             for name in (limit, used):
@@ -49,11 +50,11 @@ def _windows():
         _fields_ = (
             ("length", ctypes.c_ulong),
             ("load", ctypes.c_ulong),
-            *((name, ctypes.c_ulonglong) for name in ("total", "free", "page", "left", "virtual", "unused", "extended")),
+            *((name, ctypes.c_ulonglong) for name in ("total", "free", "page", "left", "virtual", "own", "extended")),
         )
 
     status = Status(ctypes.sizeof(Status))
-    known = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # type: ignore[attr-defined]
+    known = ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
     return status.free if known else None
 
 
@@ -96,6 +97,6 @@ def at_once(need, threads, what):
         source = f"{VARIABLE} allows" if os.environ.get(VARIABLE, "").strip() else "half of the free memory is"
         raise InputError(
             f"{what} needs about {in_words(need)} of memory, but {source} {in_words(limit)}; set {VARIABLE} (for "
-            f"example {VARIABLE}={need // 2**30 + 1}G) if there is more, or ask for less: fewer exponents, units or steps."
+            f"example {VARIABLE}={need // 2**30 + 1}G) if there is more, or ask for fewer exponents, units or steps."
         )
     return max(1, min(threads, limit // need))

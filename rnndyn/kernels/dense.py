@@ -34,7 +34,6 @@ from .tangent import (
     NEXT,
     PACE,
     PATIENCE,
-    SPAN,
     UNTIL,
     close_batch,
     is_finite,
@@ -83,15 +82,17 @@ def _spread_straight(lane, product_, n, m, k, width, pitch, far, theta, at, da, 
     """da = weight_hh dv for the gates of a product and `width` columns of the frame from k on."""
     place, block, count, sends, _ = places(product_)
     for g in range(count):
-        out, matrix = ((place + g) * m, far), at[0] + (block + g) * m * n
-        multiply_packed(lane, da, out, theta, matrix, frame, (sends * m + k * pitch, pitch), m, n, width, False)
+        out, matrix, dv = ((place + g) * m, far), at[0] + (block + g) * m * n, (sends * m + k * pitch, pitch)
+        multiply_packed(lane, da, out, theta, matrix, frame, dv, m, n, width, False)
 
 
 @helper
 def _spread_transposed(lane, product_, n, m, k, width, pitch, far, theta, at, da, frame):
     place, block, _, sends, _ = places(product_)
     matrix = at[5] + block * m * n
-    multiply_packed(lane, da, (place * m, far), theta, matrix, frame, (sends * m + k * pitch, pitch), m, n, width, False)
+    multiply_packed(
+        lane, da, (place * m, far), theta, matrix, frame, (sends * m + k * pitch, pitch), m, n, width, False
+    )
 
 
 spread = along(by_direction(_spread_straight, _spread_transposed))

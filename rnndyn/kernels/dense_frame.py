@@ -205,9 +205,7 @@ def _candidates(one, frame, rows, pitch, columns, begin, end, spare, flipped, do
     for _ in range(2):
         for panel in range(begin // panel_width(lane)):
             first = panel * panel_width(lane)
-            _project(
-                lane, frame, rows, pitch, first, panel_width(lane), flipped, dots, columns, columns + end - begin
-            )
+            _project(lane, frame, rows, pitch, first, panel_width(lane), flipped, dots, columns, columns + end - begin)
 
 
 @separate_helper
@@ -228,7 +226,7 @@ def _factor(
         here, was = j * pitch, load(one, before, j)
         poor = maximum(poor, load(one, marks, j))
         square = square_of(lane, frame, rows, here)
-        if some(square < 0.01 * load(one, inverses, j - begin)):  # lost to this panel: what rounding left of it goes too
+        if some(square < 0.01 * load(one, inverses, j - begin)):  # what rounding left of this panel goes too
             for i in range(begin, j):
                 _take_out_of_all(lane, frame, rows, pitch, i * pitch, j, j + 1, load(one, inverses, i - begin))
             square = square_of(lane, frame, rows, here)
@@ -285,9 +283,7 @@ def orthogonalise(
             low, high = share(block, last, rank, threads)
             for k in range(low, high, TILE):
                 for panel in range(block // width):
-                    _project(
-                        lane, frame, rows, pitch, panel * width, width, flipped, dots, k, min(k + TILE, high)
-                    )
+                    _project(lane, frame, rows, pitch, panel * width, width, flipped, dots, k, min(k + TILE, high))
             meet(team, threads)
         if rank == 0:
             for begin in range(block, last, width):

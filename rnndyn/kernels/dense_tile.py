@@ -11,7 +11,7 @@ OpenBLAS reaches 30, 51, 47 and 52, and calls, copies and thread limits come on 
 """
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 
 from .helper import helper, separate_helper
 from .lane import KindType, constant, splat

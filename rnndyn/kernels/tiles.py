@@ -110,8 +110,8 @@ def chunks(count, width, values, threads):
 def work(function, ranges, threads, total, report):
     """Call `function(low, high, meter)` for all ranges on a pool of threads; `report(done, total)` from this thread.
 
-    Returns the steps done. The pool is this call's own (one of the module would hang after a fork). Ctrl-C stops the workers at the end of
-    their current calls.
+    Returns the steps done. The pool is this call's own (one of the module would hang after a fork). Ctrl-C stops the
+    workers at the end of their current calls.
     """
     meter = Meter()
     pool = concurrent.futures.ThreadPoolExecutor(threads)
