@@ -17,11 +17,12 @@ from .dense_team import meet, share
 from .dense_tile import across, multiply, multiply_packed, width_of
 from .helper import helper, separate_helper
 from .lane import KindType, LaneType, absolute, exp2i, exponent, full, maximum, minimum, select, some, splat, sqrt
-from .memory import load, store
+from .memory import address, load, store
 from .polynomial import pick
 from .primitive import primitive
 
-TILE = 8  # columns that go through a projection together
+TILE = 16  # columns that go through a projection together
+SEVEN, SIX, FIVE, THREE = (0, 1, 2, 3, 4, 5, 6), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4), (0, 1, 2)
 BLOCK = 64  # columns taken through all panels before them, a thread's share each; among themselves, by one thread
 
 
@@ -102,29 +103,54 @@ def square_of(lane, frame, rows, i):
 
 @helper
 def _take_out(lane, frame, rows, pitch, i, k, inverse, block):
-    """Take the direction at i out of the columns k + pitch block; inverse: -1/|column at i|^2."""
+    """Take the direction at i out of the columns k + pitch block; returns the new square of the first of them.
+
+    inverse: -1/|column at i|^2.
+    """
     w = width_of(lane)
     dots = zeros(lane, block, ONE)
     for r in range(0, rows, w):
         dots = fused(dots, gather(lane, frame, k + r, pitch, block), load(lane, frame, i + r))
     dots = times(sums_of(dots), repeated(lane, inverse))
+    squares = zeros(lane, ONE, ONE)
     for r in range(0, rows, w):
         row = fused(gather(lane, frame, k + r, pitch, block), dots, load(lane, frame, i + r))
         scatter(lane, frame, k + r, pitch, block, row)
+        squares = fused(squares, row[:1], row[:1])
+    return single(sums_of(squares)[0])
 
 
 @separate_helper
 def _take_out_of_all(lane, frame, rows, pitch, i, begin, end, inverse):
-    """Take the direction at i out of the columns begin..end-1."""
-    k = begin
-    while k + 4 <= end:
-        _take_out(lane, frame, rows, pitch, i, k * pitch, inverse, QUAD)
-        k += 4
-    if k + 2 <= end:
-        _take_out(lane, frame, rows, pitch, i, k * pitch, inverse, PAIR)
-        k += 2
-    if k < end:
-        _take_out(lane, frame, rows, pitch, i, k * pitch, inverse, ONE)
+    """Take the direction at i out of the columns begin..end-1; returns the new square of the first of them.
+
+    A half of a panel has up to 7 of them in one pass: more wait for the direction's sums only once.
+    """
+    square = _take_out_of_some(lane, frame, rows, pitch, i, begin, end, inverse)
+    k = begin + len(SEVEN)
+    while k < end:
+        _take_out_of_some(lane, frame, rows, pitch, i, k, end, inverse)
+        k += len(SEVEN)
+    return square
+
+
+@separate_helper
+def _take_out_of_some(lane, frame, rows, pitch, i, begin, end, inverse):
+    """The same for the first seven of them."""
+    k, count = begin * pitch, end - begin
+    if count >= 7:
+        return _take_out(lane, frame, rows, pitch, i, k, inverse, SEVEN)
+    if count == 6:
+        return _take_out(lane, frame, rows, pitch, i, k, inverse, SIX)
+    if count == 5:
+        return _take_out(lane, frame, rows, pitch, i, k, inverse, FIVE)
+    if count == 4:
+        return _take_out(lane, frame, rows, pitch, i, k, inverse, QUAD)
+    if count == 3:
+        return _take_out(lane, frame, rows, pitch, i, k, inverse, THREE)
+    if count == 2:
+        return _take_out(lane, frame, rows, pitch, i, k, inverse, PAIR)
+    return _take_out(lane, frame, rows, pitch, i, k, inverse, ONE)
 
 
 @separate_helper
@@ -151,11 +177,50 @@ def panel_width(lane):
     return 2 * width_of(lane)
 
 
+def _turn(lane, source, start, pitch, factors, i, target, there, size):
+    target[there] = source[start] * factors[i]
+
+
+def _turn_code(emit, kinds, values):
+    """Corners of blocks are exchanged, the block's size halved each time."""
+    kind, b = kinds[0], emit.builder
+    lane, width, align = kind.lane, kind.lane.width, kind.lane.dtype.bitwidth // 8
+    number, i64 = KindType(lane.dtype, 1, 1), ir.IntType(64)
+
+    def place(which, at, k, step=None):
+        start = emit.context.cast(b, values[at], kinds[at], types.intp)
+        gap = i64(1) if step is None else emit.context.cast(b, values[step], kinds[step], types.intp)
+        return address(emit, number if step is None else kind, kinds[which], values[which], types.intp,
+                       b.add(start, b.mul(gap, i64(k))))  # fmt: skip
+
+    rows = []
+    for k in range(width):
+        factor = splat(emit, lane, b.load(place(4, 5, k), align=align), None)
+        rows.append(b.fmul(b.load(place(1, 2, k, 3), align=align), factor))
+    half = width // 2
+    while half:
+        for k in (k for k in range(width) if not k & half):
+            pair = rows[k], rows[k + half]
+            for row, part in ((k, 0), (k + half, half)):
+                taken = [j + part if not j & half else width + j - half + part for j in range(width)]
+                mask = ir.Constant(ir.VectorType(ir.IntType(32), width), taken)
+                rows[row] = b.shuffle_vector(*pair, mask)
+        half //= 2
+    for k, row in enumerate(rows):
+        b.store(row, place(6, 7, k, 8), align=align)
+    return emit.context.get_dummy_value()
+
+
+turn = primitive(lambda lane, *rest: types.none if isinstance(lane, KindType) else None, _turn_code)(_turn)
+
+
 @helper
-def _flip(one, frame, rows, here, flipped, there, size, inverse):
-    """A direction, times -1/|direction|^2, as a row of `flipped`."""
-    for r in range(rows):
-        store(one, flipped, there + r * size, load(one, frame, here + r) * inverse)
+def _flip(one, frame, rows, pitch, begin, inverses, i, flipped, there):
+    """The directions of half a panel, from column `begin` on, times -1/|direction|^2, as columns of `flipped`."""
+    lane = across(one)
+    size = panel_width(lane)
+    for r in range(0, rows, width_of(lane)):
+        turn(lane, frame, begin * pitch + r, pitch, inverses, i, flipped, there + r * size, size)
 
 
 @helper
@@ -218,18 +283,19 @@ def _factor(
     tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * size
     steep, gentle = pick(unit, 1e-18, 1e-4), pick(unit, 4e-9, 1e-2)  # squared sines of the angle to the columns before
     poor, rich = full(one, 0.0), unit
-    prepared, narrow = False, width_of(lane)
+    prepared, narrow, square = False, width_of(lane), unit
     for j in range(begin, end):
         store(one, inverses, j - begin, square_of(lane, frame, rows, j * pitch))
     for j in range(begin, end):
         stop = min(j // narrow * narrow + narrow, end)  # of this half of the panel
         here, was = j * pitch, load(one, before, j)
         poor = maximum(poor, load(one, marks, j))
-        square = square_of(lane, frame, rows, here)
+        if j % narrow == 0:
+            square = square_of(lane, frame, rows, here)
         if some(square < 0.01 * load(one, inverses, j - begin)):  # what rounding left of this panel goes too
             for i in range(begin, j):
-                _take_out_of_all(lane, frame, rows, pitch, i * pitch, j, j + 1, load(one, inverses, i - begin))
-            square = square_of(lane, frame, rows, here)
+                inverse = load(one, inverses, i - begin)
+                square = _take_out_of_all(lane, frame, rows, pitch, i * pitch, j, j + 1, inverse)
         if some(square <= tolerance * tolerance * was):
             poor = select(pending > 1.0, unit, poor)  # rank loss, or contraction?
             if not prepared:
@@ -238,9 +304,8 @@ def _factor(
             candidate = columns + j - begin
             for _ in range(2):
                 for i in range(begin, j):
-                    _take_out_of_all(
-                        lane, frame, rows, pitch, i * pitch, candidate, candidate + 1, load(one, inverses, i - begin)
-                    )
+                    inverse = load(one, inverses, i - begin)
+                    _take_out_of_all(lane, frame, rows, pitch, i * pitch, candidate, candidate + 1, inverse)
             factor = sqrt(load(one, squares, j) / square_of(lane, frame, rows, candidate * pitch))
             for r in range(rows):  # as long as the column was, so that its growth does not count
                 store(one, frame, here + r, factor * load(one, frame, candidate * pitch + r))
@@ -253,11 +318,13 @@ def _factor(
         store(one, squares, j, square)
         inverse = -1.0 / square
         store(one, inverses, j - begin, inverse)
-        _take_out_of_all(lane, frame, rows, pitch, here, j + 1, stop, inverse)
-        if stop < columns:
-            _flip(one, frame, rows, here, flipped, begin * rows + j - begin, panel_width(lane), inverse)
-        if j + 1 == stop and stop < end:
-            _project(lane, frame, rows, pitch, begin, narrow, flipped, dots, stop, end)
+        if j + 1 < stop:
+            square = _take_out_of_all(lane, frame, rows, pitch, here, j + 1, stop, inverse)
+        elif stop < columns:
+            first = stop - narrow
+            _flip(one, frame, rows, pitch, first, inverses, first - begin, flipped, begin * rows + first - begin)
+            if stop < end:
+                _project(lane, frame, rows, pitch, begin, narrow, flipped, dots, stop, end)
     return poor, rich
 
 
