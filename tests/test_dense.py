@@ -62,7 +62,7 @@ def test_uncompiled(family, k, monkeypatch):
     """The same text on numbers, several panels and blocks: driven sequences of different length, orbits to the bit."""
     monkeypatch.setattr(dense_tile, "DEPTH", 2)
     monkeypatch.setattr(dense_tile, "ROWS", 1)
-    monkeypatch.setattr("rnndyn.kernels.dense_frame.BLOCK", 2)
+    monkeypatch.setattr("rnndyn.kernels.dense_frame.BLOCK", 1)
     cell, rng = CELLS[family], np.random.default_rng(1)
     inputs = rng.normal(size=(2, 16, cell.inputs)) if cell.inputs else None
     given = {"inputs": inputs, "lengths": [16, 13]} if cell.inputs else {"steps": 16}

@@ -23,7 +23,7 @@ from .primitive import primitive
 
 TILE = 16  # columns that go through a projection together
 SEVEN, SIX, FIVE, THREE = (0, 1, 2, 3, 4, 5, 6), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4), (0, 1, 2)
-BLOCK = 64  # columns taken through all panels before them, a thread's share each; among themselves, by one thread
+BLOCK = 3  # panels taken through all panels before them, a thread's share each; among themselves, by one thread
 
 
 def _sums_code(emit, kinds, values):
@@ -124,7 +124,7 @@ def _take_out(lane, frame, rows, pitch, i, k, inverse, block):
 def _take_out_of_all(lane, frame, rows, pitch, i, begin, end, inverse):
     """Take the direction at i out of the columns begin..end-1; returns the new square of the first of them.
 
-    A half of a panel has up to 7 of them in one pass: more wait for the direction's sums only once.
+    A third of a panel has up to 7 of them in one pass: more wait for the direction's sums only once.
     """
     square = _take_out_of_some(lane, frame, rows, pitch, i, begin, end, inverse)
     k = begin + len(SEVEN)
@@ -157,7 +157,7 @@ def _take_out_of_some(lane, frame, rows, pitch, i, begin, end, inverse):
 def _project(lane, frame, rows, pitch, first, count, flipped, dots, begin, end):
     """Take the directions first..first + count - 1 out of the columns begin..end-1.
 
-    They are a panel, or part of one from its beginning; `flipped` holds -Q^T / |Q|^2 of each panel, row after row.
+    They are a panel, or a third of one; `flipped` holds -Q^T / |Q|^2 of each panel, row after row.
     """
     size = panel_width(lane)
     at = first // size * size * rows + first % size
@@ -173,8 +173,8 @@ def _project(lane, frame, rows, pitch, first, count, flipped, dots, begin, end):
 
 @helper
 def panel_width(lane):
-    """Columns of a panel: two registers of directions."""
-    return 2 * width_of(lane)
+    """Columns of a panel: three registers of directions, the height of a register tile."""
+    return 3 * width_of(lane)
 
 
 def _turn(lane, source, start, pitch, factors, i, target, there, size):
@@ -216,7 +216,7 @@ turn = primitive(lambda lane, *rest: types.none if isinstance(lane, KindType) el
 
 @helper
 def _flip(one, frame, rows, pitch, begin, inverses, i, flipped, there):
-    """The directions of half a panel, from column `begin` on, times -1/|direction|^2, as columns of `flipped`."""
+    """The directions of a third of a panel, from column `begin` on, times -1/|direction|^2, as columns of `flipped`."""
     lane = across(one)
     size = panel_width(lane)
     for r in range(0, rows, width_of(lane)):
@@ -287,7 +287,7 @@ def _factor(
     for j in range(begin, end):
         store(one, inverses, j - begin, square_of(lane, frame, rows, j * pitch))
     for j in range(begin, end):
-        stop = min(j // narrow * narrow + narrow, end)  # of this half of the panel
+        stop = min(j // narrow * narrow + narrow, end)  # of this third of the panel
         here, was = j * pitch, load(one, before, j)
         poor = maximum(poor, load(one, marks, j))
         if j % narrow == 0:
@@ -324,7 +324,7 @@ def _factor(
             first = stop - narrow
             _flip(one, frame, rows, pitch, first, inverses, first - begin, flipped, begin * rows + first - begin)
             if stop < end:
-                _project(lane, frame, rows, pitch, begin, narrow, flipped, dots, stop, end)
+                _project(lane, frame, rows, pitch, first, narrow, flipped, dots, stop, end)
     return poor, rich
 
 
@@ -344,8 +344,8 @@ def orthogonalise(
     _growth(one, frame, rows, pitch, low, high, before, shifts, marks, squares, powers)
     meet(team, threads)
     width = panel_width(lane)
-    for block in range(0, columns, BLOCK):
-        last = min(block + BLOCK, columns)
+    for block in range(0, columns, BLOCK * width):
+        last = min(block + BLOCK * width, columns)
         if block > 0:
             low, high = share(block, last, rank, threads)
             for k in range(low, high, TILE):
