@@ -2,84 +2,29 @@
 
     V = Q D R:   a panel Q of V is made orthogonal column by column, then  V_k -= Q (Q^T V_k / |Q|^2)  for all later k
 
-Panel after panel, each column meets the directions in the order of modified Gram-Schmidt, and the growth comes with
-its accuracy, eps times the frame's conditioning; within a panel a column that lost much is projected twice, so that a
-panel's products count as one projection. It costs 2 N k^2 operations, nearly all of them in `multiply`: Householder's
-takes 8/3 N^3 for a full frame, and Cholesky's, 7/3 N^3, would square the conditioning or take twice that. As in
-`frame`, columns are orthogonal, not normalised, and lengths are squares with powers of two.
+Panel after panel, each column meets the directions in the order of modified Gram-Schmidt, and its growth comes with that
+method's accuracy, eps times the frame's conditioning (Bjorck 1967). A column that lost much to its own panel is projected
+twice, so that the panel's products count as one projection. All in all 2 N k^2 operations, nearly all of them in
+`multiply`; Householder's method takes 8/3 N^3 for a full frame, and Cholesky's either squares the conditioning (7/3 N^3)
+or goes twice. As in `frame`, columns are orthogonal, not normalised, and lengths are squares with powers of two.
+
+Measured (AVX-512, one core, where OpenBLAS multiplies 256 x 256 matrices at 52 GFLOP/s): 36 GFLOP/s at N = 64, 42 at
+128, 43 at 256, 49 at 512 with the step's own product; panels of two registers take 15 % longer than of three.
 """
 
-from llvmlite import ir
-from numba.core import types
-
 from .algebra import ONE, PAIR, QUAD, fused, gather, scatter, total, zeros
+from .dense_lane import repeated, single, sums_of, times, turn
 from .dense_team import meet, share
 from .dense_tile import across, multiply, multiply_packed, width_of
+from .frame import _rescale
 from .helper import helper, separate_helper
-from .lane import KindType, LaneType, absolute, exp2i, exponent, full, maximum, minimum, select, some, splat, sqrt
-from .memory import address, load, store
+from .lane import full, maximum, select, some, sqrt
+from .memory import load, store
 from .polynomial import pick
-from .primitive import primitive
 
 TILE = 16  # columns that go through a projection together
 SEVEN, SIX, FIVE, THREE = (0, 1, 2, 3, 4, 5, 6), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4), (0, 1, 2)
 BLOCK = 3  # panels taken through all panels before them, a thread's share each; among themselves, by one thread
-
-
-def _sums_code(emit, kinds, values):
-    """Half onto half, in all lanes at once: sums are the same in each."""
-    (kind,), b = kinds, emit.builder
-    members = []
-    for i in range(len(kind)):
-        member = emit.item(values[0], i)
-        half = kind.dtype.width // 2
-        while half:
-            other = [k ^ half for k in range(kind.dtype.width)]
-            mask = ir.Constant(ir.VectorType(ir.IntType(32), len(other)), other)
-            member = b.fadd(member, b.shuffle_vector(member, ir.Constant(member.type, ir.Undefined), mask))
-            half //= 2
-        members.append(member)
-    return emit.tuple(kind, members)
-
-
-@primitive(lambda members: members if isinstance(members, types.BaseTuple) else None, _sums_code)
-def sums_of(members):
-    """Each lane's sum over its numbers, in all of them."""
-    return members
-
-
-def _single_result(lane):
-    return LaneType(lane.dtype, 1) if isinstance(lane, LaneType) else None
-
-
-def _single_code(emit, kinds, values):
-    return values[0] if kinds[0].width == 1 else emit.builder.extract_element(values[0], ir.IntType(32)(0))
-
-
-@primitive(_single_result, _single_code)
-def single(lane):
-    """The first number of a lane."""
-    return lane
-
-
-@primitive(
-    lambda lane, number: lane.lane if isinstance(lane, KindType) and isinstance(number, LaneType) else None,
-    lambda emit, kinds, values: splat(emit, kinds[0].lane, values[1], None),
-)
-def repeated(lane, number):
-    """A lane of one number in each number of a wider lane."""
-    return number
-
-
-@primitive(
-    lambda members, number: members if isinstance(members, types.BaseTuple) else None,
-    lambda emit, kinds, values: emit.tuple(
-        kinds[0], [emit.builder.fmul(emit.item(values[0], i), values[1]) for i in range(len(kinds[0]))]
-    ),
-)
-def times(members, number):
-    """Each member times a lane."""
-    return tuple(member * number for member in members)
 
 
 @helper
@@ -177,43 +122,6 @@ def panel_width(lane):
     return 3 * width_of(lane)
 
 
-def _turn(lane, source, start, pitch, factors, i, target, there, size):
-    target[there] = source[start] * factors[i]
-
-
-def _turn_code(emit, kinds, values):
-    """Corners of blocks are exchanged, the block's size halved each time."""
-    kind, b = kinds[0], emit.builder
-    lane, width, align = kind.lane, kind.lane.width, kind.lane.dtype.bitwidth // 8
-    number, i64 = KindType(lane.dtype, 1, 1), ir.IntType(64)
-
-    def place(which, at, k, step=None):
-        start = emit.context.cast(b, values[at], kinds[at], types.intp)
-        gap = i64(1) if step is None else emit.context.cast(b, values[step], kinds[step], types.intp)
-        return address(emit, number if step is None else kind, kinds[which], values[which], types.intp,
-                       b.add(start, b.mul(gap, i64(k))))  # fmt: skip
-
-    rows = []
-    for k in range(width):
-        factor = splat(emit, lane, b.load(place(4, 5, k), align=align), None)
-        rows.append(b.fmul(b.load(place(1, 2, k, 3), align=align), factor))
-    half = width // 2
-    while half:
-        for k in (k for k in range(width) if not k & half):
-            pair = rows[k], rows[k + half]
-            for row, part in ((k, 0), (k + half, half)):
-                taken = [j + part if not j & half else width + j - half + part for j in range(width)]
-                mask = ir.Constant(ir.VectorType(ir.IntType(32), width), taken)
-                rows[row] = b.shuffle_vector(*pair, mask)
-        half //= 2
-    for k, row in enumerate(rows):
-        b.store(row, place(6, 7, k, 8), align=align)
-    return emit.context.get_dummy_value()
-
-
-turn = primitive(lambda lane, *rest: types.none if isinstance(lane, KindType) else None, _turn_code)(_turn)
-
-
 @helper
 def _flip(one, frame, rows, pitch, begin, inverses, i, flipped, there):
     """The directions of a third of a panel, from column `begin` on, times -1/|direction|^2, as columns of `flipped`."""
@@ -233,31 +141,15 @@ def _growth(one, frame, rows, pitch, begin, end, before, shifts, marks, squares,
         square, last = square_of(lane, frame, rows, k * pitch), load(one, squares, k)
         store(one, shifts, k, full(one, 0.0))
         store(one, marks, k, full(one, 0.0))
-        if some((square < small) | (square > large)):
+        wild = (square < small) | (square > large)
+        if some(wild):
             poor = (square < little * last) | (square > much * last)
             store(one, marks, k, select(poor, unit, full(one, 0.0)))
-            shift = _rescale(one, frame, rows, k * pitch)
+            shift = _rescale(one, frame, rows, k * pitch, wild)
             store(one, shifts, k, shift)
             store(one, powers, k, load(one, powers, k) + shift)
             square = square_of(lane, frame, rows, k * pitch)
         store(one, before, k, square)
-
-
-@helper
-def _rescale(one, frame, rows, k):
-    """Bring the column at k back by an exact power of two, to the other side of 1; returns the exponent taken out."""
-    largest = full(one, 0.0)
-    for r in range(rows):
-        largest = maximum(largest, absolute(load(one, frame, k + r)))
-    usable = largest > 0.0
-    limit, aside = pick(largest, 1022.0, 126.0), pick(largest, 200.0, 16.0)
-    power = exponent(select(usable, largest, 1.0))
-    power = power + select(power < 0.0, -aside, aside)
-    shift = select(usable, maximum(minimum(power, limit), -limit), 0.0)
-    factor = exp2i(-shift)
-    for r in range(rows):
-        store(one, frame, k + r, load(one, frame, k + r) * factor)
-    return shift
 
 
 @separate_helper
@@ -278,7 +170,14 @@ def _factor(
     one, frame, rows, size, pitch, columns, begin, end, spare, flipped, dots, inverses, before, shifts, marks, squares,
     powers, lost, pending,
 ):  # fmt: skip
-    """Make the columns of a panel orthogonal, and keep the books of their lengths; returns (poor, rich)."""
+    """Make the columns of a panel orthogonal, and keep the books of their lengths; returns (poor, rich).
+
+    A growth's relative error is about eps over the sine of the column's angle to those before it, of either sign. Of
+    full spectra of tanh networks at gain 2, the interval 2 has the smallest sines, and differs from re-orthonormalising
+    at every step in the worst exponent, by: N = 64: 1e-5, 1e-12; 128: 1e-6, 3e-11; 256: 4e-7, 2e-10 (100 to 300
+    steps); 4 loses the last exponents. Hence sines down to 1e-9 (float32: 1e-2), and twice the interval, whose sines
+    are about the squares, where all are above 6e-5 (float32: 0.1).
+    """
     lane, unit = across(one), full(one, 1.0)
     tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * size
     steep, gentle = pick(unit, 1e-18, 1e-4), pick(unit, 4e-9, 1e-2)  # squared sines of the angle to the columns before

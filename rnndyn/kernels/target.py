@@ -23,7 +23,7 @@ SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forwa
 LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
-COPIES = {False: 3, True: 6}  # of a point's numbers, as float64, that lanes or the dense path hold on the way
+COPIES = {"lanes": 3, "dense": 6}  # of a point's numbers, as float64, that are held on the way
 TEAM = 256 * 256  # numbers of a frame from which on several threads work on one network
 
 
@@ -83,7 +83,8 @@ class Run:
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
         known = self.device == "cpu" and units <= KNOWN and seconds >= WORTH
         self.kind = Known if known else tuple
-        self.dense = (self.path or _path(self, columns)) == "dense"
+        self.path = self.path or _path(self, columns)
+        self.dense = self.path == "dense"
 
     def rounds(self, count, values, threads, what):
         """(ranges of points, threads that take them, team of threads for each network), to be worked off in turn.
@@ -93,7 +94,7 @@ class Run:
         Raises InputError if one range is beyond the budget.
         """
         units = 1 if self.dense else self.width
-        need = 8 * COPIES[self.dense] * units * max(values, 1)
+        need = 8 * COPIES[self.path] * units * max(values, 1)
         workers = at_once(need, threads, f"{what}, {units} networks side by side," if units > 1 else what)
         if not self.dense:
             return [(chunks(count, self.width, values, threads), workers, 1)]
