@@ -22,11 +22,11 @@ from .known import numbers
 from .lane import absolute, earliest, full, maximum, minimum, nearest, select, some
 from .machine import flush_denormals, restore_denormals
 from .memory import load, store
+from .orbit import BOUND
 from .rule import by_direction, enters, gates, leaves, places, products, stages
 from .step import _forward_unit, _tangent_duals, _tangent_unit, along, values_of
 from .tangent import (
     ALIVE,
-    BOUND,
     CALM,
     LAST,
     LONGEST,

@@ -2,11 +2,11 @@
 
     V = Q D R:   a panel Q of V is made orthogonal column by column, then  V_k -= Q (Q^T V_k / |Q|^2)  for all later k
 
-Panel after panel, each column meets the directions in the order of modified Gram-Schmidt, and its growth comes with that
-method's accuracy, eps times the frame's conditioning (Bjorck 1967). A column that lost much to its own panel is projected
-twice, so that the panel's products count as one projection. All in all 2 N k^2 operations, nearly all of them in
-`multiply`; Householder's method takes 8/3 N^3 for a full frame, and Cholesky's either squares the conditioning (7/3 N^3)
-or goes twice. As in `frame`, columns are orthogonal, not normalised, and lengths are squares with powers of two.
+Panel after panel, each column meets the directions in the order of modified Gram-Schmidt, and its growth has that
+method's accuracy, eps times the frame's conditioning (Bjorck 1967). A column that lost much to its own panel is
+projected twice, so that the panel's products count as one projection. In all 2 N k^2 operations, nearly all in
+`multiply`; Householder's method takes 8/3 N^3 for a full frame, Cholesky's 7/3 N^3 for the conditioning squared, or
+twice that. As in `frame`, columns are orthogonal, not normalised, and lengths are squares with powers of two.
 
 Measured (AVX-512, one core, where OpenBLAS multiplies 256 x 256 matrices at 52 GFLOP/s): 36 GFLOP/s at N = 64, 42 at
 128, 43 at 256, 49 at 512 with the step's own product; panels of two registers take 15 % longer than of three.
