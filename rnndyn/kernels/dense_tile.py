@@ -6,8 +6,8 @@
 this one shape: W V with W packed once, Q^T V with Q^T packed, and V += Q G with Q as it stands in the frame. The sums
 of an element are taken in the order of the depth, whatever tile it lies in: bits do not depend on the split of columns.
 
-Measured (AVX-512, one core; W packed, no copy of V): 57 GFLOP/s at N = 32, 56 at 64, 54 at 128, 56 at 512, where
-OpenBLAS reaches 30, 51, 47 and 52, and calls, copies and thread limits come on top.
+Measured (AVX-512, one core, W packed, no copy of V): 53 GFLOP/s at N = 32, 64 and 128, 56 at 256, 54 at 512, 53 at 1024
+and 2048, where OpenBLAS reaches 29, 51, 47, 52, 50 and 53 (1024), and its calls, copies and thread limits come on top.
 """
 
 from llvmlite import ir

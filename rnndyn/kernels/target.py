@@ -40,10 +40,10 @@ def _path(run, columns):
     """The faster path, from what a network is alone: "dense" or "lanes".
 
     Of a core, microseconds a step on AVX-512, dense and lanes, re-orthonormalised at every step (and where the frame
-    tells): Elman N = 32, all exponents: 5.3, 2.9 (3.9, 3.0); 64: 28, 23 (20, 23); 96: 83, 92 (64, 93); 128: 185, 260
-    (143, 265); 256: 1500, 2270; LSTM N = 32, 64 exponents: 56, 61. First 8 exponents: N = 64: 2.2, 1.9; 96: 4.4, 4.7;
-    256: 27, 43. Orbits: N = 64: 0.33, 0.39; 96: 0.79, 0.81; 256: 5.6, 6.3. Float32, all exponents: N = 96: 54, 47;
-    256: 860, 1180.
+    tells): Elman N = 32, all exponents: 5.4, 3.0 (3.9, 3.1); 64: 26, 23 (19, 23); 96: 84, 92 (62, 93); 128: 181, 260
+    (145, 265); 256: 1390, 2200; LSTM N = 32, 64 exponents: 56, 61. First 8 exponents: N = 64: 2.2, 1.9; 96: 4.4, 4.7;
+    256: 27, 43. Orbits: N = 64: 0.33, 0.39; 96: 0.79, 0.81; 256: 5.6, 6.3. Float32, all exponents: N = 96: 51, 45;
+    128: 103, 130; 256: 750, 1090.
     """
     cell = run.cell
     numbers = len(cell.gates) * cell.units**2 + cell.state_size * columns
