@@ -1,5 +1,7 @@
 """Large networks, one at a time: against networks side by side, the NumPy twin and closed forms; to the bit or not."""
 
+import math
+
 import numpy as np
 import pytest
 import twin
@@ -62,7 +64,7 @@ def test_uncompiled(family, k, monkeypatch):
     """The same text on numbers, several panels and blocks: driven sequences of different length, orbits to the bit."""
     monkeypatch.setattr(dense_tile, "DEPTH", 2)
     monkeypatch.setattr(dense_tile, "ROWS", 1)
-    monkeypatch.setattr("rnndyn.kernels.dense_frame.BLOCK", 2)
+    monkeypatch.setattr("rnndyn.kernels.dense_frame.BLOCK", 1)
     cell, rng = CELLS[family], np.random.default_rng(1)
     inputs = rng.normal(size=(2, 16, cell.inputs)) if cell.inputs else None
     given = {"inputs": inputs, "lengths": [16, 13]} if cell.inputs else {"steps": 16}
@@ -157,6 +159,20 @@ def test_orbits(large, monkeypatch):
     cell, weights = large[:2]
     assert_same_result(*both(monkeypatch, rd.trajectory, cell, weights, steps=50))
     assert_same_result(*both(monkeypatch, last_state, cell, weights, steps=50))
+
+
+def divided(x, a, s, p):
+    return (s[0] + (math.tanh(a[0] + x[0]) - s[0]) / p[0],)
+
+
+def test_places_without_a_unit(monkeypatch):
+    """What a rule makes of the places that fill a register, here 0/0, reaches neither frame nor state."""
+    stages = [rd.Stage(divided, gates=("h",))]
+    cell = rd.Cell("Divided", 11, 0, ("h",), stages, parameters={"tau": 3.0})
+    weights, given = networks(cell, 1, gain=3.0), {"steps": 12, "qr_every": 1, "progress": False}
+    slowly = rd.lyapunov(cell, weights, device="python", **given)
+    on("dense", monkeypatch)
+    assert_agree(rd.lyapunov(cell, weights, **given), slowly, 1e-11)
 
 
 def test_stages_with_fields_of_their_own(monkeypatch):

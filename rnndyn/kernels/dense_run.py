@@ -110,7 +110,7 @@ class Books:
         """values: of `spare`."""
         self.run, self.places, self.k = run, places, columns
         _, width = lane_of(run)
-        panel, rows = 2 * width, places.fields * places.m
+        panel, rows = 3 * width, places.fields * places.m
         self.width = width
         self.frame = run.flat((columns + panel) * places.pitch)
         self.spare = run.flat(columns * places.pitch)

@@ -6,8 +6,8 @@
 this one shape: W V with W packed once, Q^T V with Q^T packed, and V += Q G with Q as it stands in the frame. The sums
 of an element are taken in the order of the depth, whatever tile it lies in: bits do not depend on the split of columns.
 
-Measured (AVX-512, one core; W packed, no copy of V): 57 GFLOP/s at N = 32, 56 at 64, 54 at 128, 56 at 512, where
-OpenBLAS reaches 30, 51, 47 and 52, and calls, copies and thread limits come on top.
+Measured (AVX-512, one core, W packed, no copy of V): 53 GFLOP/s at N = 32, 64 and 128, 56 at 256, 54 at 512, 53 at 1024
+and 2048, where OpenBLAS reaches 29, 51, 47, 52, 50 and 53 (1024), and its calls, copies and thread limits come on top.
 """
 
 from llvmlite import ir
@@ -15,7 +15,7 @@ from numba.core import types
 
 from .helper import helper, separate_helper
 from .lane import KindType, constant, splat
-from .machine import register_bits
+from .machine import is_arm, register_bits
 from .memory import address
 from .primitive import primitive
 
@@ -44,6 +44,16 @@ def _width_code(emit, kinds, values):
 def width_of(lane):
     """Numbers in a lane."""
     return lane.width
+
+
+def _breadth_code(emit, kinds, values):
+    return emit.context.get_constant(types.intp, 8 if register_bits() == 512 or is_arm() else 4)
+
+
+@primitive(lambda lane: types.intp if isinstance(lane, KindType) else None, _breadth_code)
+def breadth_of(lane):
+    """Columns of a register tile: 3 x 8 sums on 32 registers (AVX-512, ARM), 3 x 4 on 16."""
+    return 8
 
 
 def _tile(lane, out, o, left, a, right, b, depth, add, vectors, columns):
@@ -156,7 +166,7 @@ def band(left):
 
 @helper
 def _multiply(lane, out, o, left, a, packed, right, b, rows, depth, columns, add):
-    w = width_of(lane)
+    w, most = width_of(lane), breadth_of(lane)
     vectors = rows // w
     for begin in range(0, depth, DEPTH):
         part, more = min(DEPTH, depth - begin), add or begin > 0
@@ -166,7 +176,7 @@ def _multiply(lane, out, o, left, a, packed, right, b, rows, depth, columns, add
             bottom = bottom if vectors - bottom > 4 else vectors  # the last bands are twos
             j = 0
             while j < columns:
-                wide = 8 if j + 8 <= columns else (4 if j + 4 <= columns else (2 if j + 2 <= columns else 1))
+                wide = most if j + most <= columns else (4 if j + 4 <= columns else (2 if j + 2 <= columns else 1))
                 there = (b[0] + begin + j * b[1], b[1])
                 i = top
                 while i < bottom:

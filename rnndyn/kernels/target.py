@@ -26,7 +26,7 @@ SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forwa
 LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
-COPIES = {False: 3, True: 6}  # of a point's numbers, as float64, that lanes or the dense path hold on the way
+COPIES = {"lanes": 3, "dense": 6}  # of a point's numbers, as float64, that are held on the way
 TEAM = 256 * 256  # numbers of a frame from which on several threads work on one network
 MADE: set = set()  # what this process compiled kernels for the very sizes for
 
@@ -46,10 +46,10 @@ def _path(run, columns):
     """The faster path, from what a network is alone: "dense" or "lanes".
 
     Of a core, microseconds a step on AVX-512, dense and lanes, re-orthonormalised at every step (and where the frame
-    tells): Elman N = 32, all exponents: 5.3, 2.9 (3.9, 3.0); 64: 28, 23 (20, 23); 96: 83, 92 (64, 93); 128: 185, 260
-    (143, 265); 256: 1500, 2270; LSTM N = 32, 64 exponents: 56, 61. First 8 exponents: N = 64: 2.2, 1.9; 96: 4.4, 4.7;
-    256: 27, 43. Orbits: N = 64: 0.33, 0.39; 96: 0.79, 0.81; 256: 5.6, 6.3. Float32, all exponents: N = 96: 54, 47;
-    256: 860, 1180.
+    tells): Elman N = 32, all exponents: 5.4, 3.0 (3.9, 3.1); 64: 26, 23 (19, 23); 96: 84, 92 (62, 93); 128: 181, 260
+    (145, 265); 256: 1390, 2200; LSTM N = 32, 64 exponents: 56, 61. First 8 exponents: N = 64: 2.2, 1.9; 96: 4.4, 4.7;
+    256: 27, 43. Orbits: N = 64: 0.33, 0.39; 96: 0.79, 0.81; 256: 5.6, 6.3. Float32, all exponents: N = 96: 51, 45;
+    128: 103, 130; 256: 750, 1090.
     """
     cell = run.cell
     numbers = len(cell.gates) * cell.units**2 + cell.state_size * columns
@@ -93,7 +93,8 @@ class Run:
         if known:
             MADE.add(kernel)
         self.kind = Known if known else tuple
-        self.dense = (self.path or _path(self, columns)) == "dense"
+        self.path = self.path or _path(self, columns)
+        self.dense = self.path == "dense"
 
     def rounds(self, count, values, threads, what):
         """(ranges of points, threads that take them, team of threads for each network), to be worked off in turn.
@@ -103,7 +104,7 @@ class Run:
         Raises InputError if one range is beyond the budget.
         """
         units = 1 if self.dense else self.width
-        need = 8 * COPIES[self.dense] * units * max(values, 1)
+        need = 8 * COPIES[self.path] * units * max(values, 1)
         workers = at_once(need, threads, f"{what}, {units} networks side by side," if units > 1 else what)
         if not self.dense:
             return [(chunks(count, self.width, values, threads), workers, 1)]
