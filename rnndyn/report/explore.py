@@ -12,7 +12,7 @@ from rnndyn.report.pictures import Picture
 from rnndyn.report.regimes import period_classes, regime_classes
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
-from rnndyn.sweep.points import points
+from rnndyn.sweep.points import place_of, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,6 +58,10 @@ def _layers(dataset: "xr.Dataset", study: "Study") -> list[Picture]:
         return []
     drawn = [complete_for(dataset, entry, study.axes) for entry in study.figure]
     fit = [one for one in drawn if one.kind == "map" and {one.x, one.y} <= set(long) and not one.mean]
+    if study.size_axis is not None:  # the points of one page have one size
+        fit = [one for one in fit if study.size_axis not in (one.x, one.y)]
+        if not fit:
+            return []
     if not fit:
         named = [Figure(kind="map", variable=name) for name in LAYERS if name in dataset]
         fit = [complete_for(dataset, entry, study.axes) for entry in named]
@@ -174,11 +178,11 @@ def _points(study: "Study", first: Picture) -> dict[str, Any]:
     """Return the lattice of points that can be chosen, and what is found at each when it is looked at closely."""
     x, y = map(str, first.data.dims)
     gradient = study.measure.gradient
-    size = study.make_cell().state_size
+    held = {name: value for name, value in first.drawing.at.items() if name in study.axes}
+    size = study.of_size(place_of(study, held)[0]).make_cell().state_size
     each = 4 * (STATES * min(size, COMPONENTS) + 2 * LAGS + 2 * min(size, EXPONENTS))
     most = max(2, int(min(LATTICE, np.sqrt(BUDGET * 3 / 4 / each))))
     values = [first.data[name].values[_stride(first.data.sizes[name], most)].tolist() for name in (x, y)]
-    held = {name: value for name, value in first.drawing.at.items() if name in study.axes}
     places = [{**held, x: a, y: b} for a in values[0] for b in values[1]]
     horizon = None if gradient is None else min(LAGS, gradient.horizon)
     found = points(study, places, last=STATES, horizon=horizon)

@@ -52,8 +52,12 @@ def points(
     if not wanted:
         raise InputError("at: no point is named")
     close = closely(study, last, horizon)
-    cell = study.make_cell()
     places = [place_of(study, point) for point in wanted]
+    sizes = {0 if study.size_axis is None else place[0] for place in places}
+    if len(sizes) > 1:
+        raise InputError(f"networks of several sizes, {study.size_axis}, cannot be looked at together: choose one")
+    close = close.of_size(sizes.pop())
+    cell = close.make_cell()
     with ThreadPoolExecutor(threads or cores()) as pool:  # a point fills one lane of one thread
         found = list(pool.map(lambda place: _one(close, cell, place), places))
     return found[0] if single else xr.concat(found, dim="point", join="exact", combine_attrs="override")
