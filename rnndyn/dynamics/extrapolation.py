@@ -16,11 +16,11 @@ def extrapolate(sizes, values, errors=None, terms=1):
     """Weighted least squares of `value(N) = a_0 + a_1 / N + .. + a_terms / N^terms`; the limit is `a_0`.
 
     sizes (n), values (..., n), of standard errors `errors` (..., n); None: all the same, unknown.
-    Returns Extrapolation(limit (...), its stderr (...), coefficients (..., terms + 1), chi2 (...), freedom): chi2 is the
-    sum of squared residuals in units of their errors, about as large as `freedom = n - terms - 1` where the form holds
-    and the errors are right. Where it is larger, the stderr is enlarged by sqrt(chi2 / freedom) (Birge's ratio), so that
-    it tells of a form that does not fit; without errors it comes from the residuals alone, and chi2 is NaN. Without
-    freedom the line goes through all values: the stderr comes from `errors`, and is NaN without them.
+    Returns Extrapolation(limit (...), its stderr (...), coefficients (..., terms + 1), chi2 (...), freedom): chi2 is
+    the sum of squared residuals in units of their errors, about as large as `freedom = n - terms - 1` where the form
+    holds and the errors are right. Where it is larger, the stderr is enlarged by sqrt(chi2 / freedom) (Birge's ratio),
+    so that it tells of a form that does not fit; without errors it comes from the residuals alone, and chi2 is NaN.
+    Without freedom the line goes through all values: the stderr comes from `errors`, and is NaN without them.
     Values that are not finite, or whose error is not, make NaN of their row.
     Source: Birge, Phys. Rev. 40 (1932) 207.
     Raises InputError for wrong shapes, sizes that repeat or are not positive, errors that are not, too few sizes.

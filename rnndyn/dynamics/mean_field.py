@@ -109,7 +109,7 @@ def _series() -> tuple[Array, Array, Array]:
 
 
 def _coefficients(g: float, variance: float) -> Array:
-    """Return c of `g^2 C = sum_k c_k rho^(2 k + 1)`, `rho = Delta / Delta(0)`: Mehler's formula, `c = E[tanh h_n]^2`."""
+    """Return c of `g^2 C = sum_k c_k rho^(2 k + 1)`, `rho = Delta / Delta(0)`: Mehler, `c = g^2 E[tanh h_n]^2`."""
     z, _, rows = _series()
     found: Array = (g * (rows @ np.tanh(np.sqrt(variance) * z))) ** 2
     return found[: 1 + int(np.flatnonzero(found > 1e-17 * found[0])[-1])]
@@ -138,7 +138,7 @@ def _covariance(g: float, dt: float) -> tuple[float, Array, Array, Array]:
 
 
 def _fixed_point(function: Callable[[Array], Array], start: Array) -> Array:
-    """Return the covariance that a function leaves as it is: Anderson's mixing of the last iterates (J. ACM 12, 547)."""
+    """Return the covariance that a function leaves as it is; the last iterates are mixed (Anderson, J. ACM 12, 547)."""
     now, points, changes = start, list[Array](), list[Array]()
     for _ in range(ROUNDS):
         moved = function(now)
@@ -150,6 +150,8 @@ def _fixed_point(function: Callable[[Array], Array], start: Array) -> Array:
             steps = np.diff(changes, axis=0)
             mixed = moved - np.linalg.lstsq(steps.T, changes[-1], rcond=1e-10)[0] @ np.diff(points, axis=0)
             now = mixed if np.all(np.abs(mixed) <= mixed[0]) else moved  # a covariance is largest at lag 0
+    else:
+        raise ArithmeticError("the mean field's covariance did not converge")
     return moved
 
 

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.report import style, words
+from rnndyn.sweep.limit import fit
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from rnndyn.report.style import Canvas
 
-__all__ = ["curve", "orbit", "profile", "reaches_below", "slope_of", "theory_lines", "trajectory"]
+__all__ = ["curve", "limit", "orbit", "profile", "reaches_below", "slope_of", "theory_lines", "trajectory"]
 
 MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
 JOINED = 100  # points in a plane: more are not joined by lines
@@ -65,6 +66,51 @@ def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray
         for row in np.unique(np.atleast_2d(values), axis=0):
             (line,) = canvas.ax.plot(x, row, color=_ink(), linewidth=1.1, linestyle=dashes, label=label, zorder=3)
         canvas.handles.append(line)
+
+
+def limit(
+    canvas: "Canvas",
+    data: "xr.DataArray",
+    error: "xr.DataArray | None",
+    terms: int,
+    theory: Mapping[str, NDArray[Any]],
+) -> None:
+    """Draw `data` (N) or (series, N) against 1/N with bars, the fits in 1/N, their limits and theory at 1/N = 0."""
+    axis = str(data.dims[-1])
+    sizes = data[axis].values.astype(float)
+    inverse, ends = 1.0 / sizes, np.linspace(0.0, 1.0 / sizes.min(), 50)
+    spread = data.copy(data=np.zeros(data.shape)) if error is None else error
+    found = fit(data, spread, axis, terms)
+    each = zip(*(np.atleast_2d(part) for part in (found.coefficients, spread.values)), strict=True)
+    limits = zip(np.atleast_1d(found.limit), np.atleast_1d(found.stderr), strict=True)
+    for (label, values, form), (coefficients, bars), (value, stderr) in zip(_series(data), each, limits, strict=True):
+        colour = form["color"]
+        points = canvas.ax.errorbar(
+            inverse,
+            values,
+            bars,
+            label=label,
+            color=colour,
+            marker=form.get("marker", "o"),
+            linestyle="none",
+            capsize=3,
+        )
+        powers = coefficients @ ends ** np.arange(terms + 1)[:, None]
+        canvas.ax.plot(ends, powers, color=colour, linewidth=1.2)
+        canvas.ax.errorbar([0.0], [value], [stderr], color=colour, marker="s", markerfacecolor="none", capsize=6)
+        if label:
+            canvas.handles.append(points)
+    for label, formula in theory.items():
+        heights = np.unique(np.atleast_2d(formula)[:, 0])
+        (cross,) = canvas.ax.plot(
+            np.zeros(len(heights)), heights, linestyle="none", marker="x", color=_ink(), label=label
+        )
+        cross.set(markersize=9, markeredgewidth=1.8, zorder=4)
+        canvas.handles.append(cross)
+    apart = [at for at, value in enumerate(inverse) if value > 0.04 * inverse.max()]
+    canvas.ax.set_xticks([0.0, *inverse[apart]], ["∞", *(words.plain(sizes[at]) for at in apart)])
+    canvas.ax.set_xlabel(f"{axis} (equal steps of 1/{axis})")
+    canvas.ax.set_ylabel(words.scale(data))
 
 
 def profile(canvas: "Canvas", data: "xr.DataArray", exponent: "xr.DataArray | None") -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rnndyn.report import words
 from rnndyn.sweep.curves import LINES
+from rnndyn.sweep.limit import averaged, sizes_from
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +56,9 @@ def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Pictur
     variable = drawing.variable
     data, spread = _part(dataset, drawing, variable, drawing.index)
     error, band = None, ""
-    if spread is not None:
+    if drawing.kind == "limit":
+        data, error, band = _sizes(dataset, drawing)
+    elif spread is not None:
         count = int(np.prod([dataset.sizes[name] for name in drawing.mean]))
         error, band = spread, f"one standard deviation over {count} values of {' and '.join(drawing.mean)}"
     elif f"{variable}_stderr" in dataset:
@@ -71,9 +74,25 @@ def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Pictur
     return Picture(drawing, data, error, status, theory=theory, band=band, **found)
 
 
+def _sizes(dataset: "xr.Dataset", drawing: "Drawing") -> "tuple[xr.DataArray, xr.DataArray, str]":
+    """Return (means at each size, their standard errors, these in words) of a limit."""
+    variable, axis = drawing.variable, str(drawing.x)
+    values, error = (
+        sizes_from(_fixed(dataset[name], drawing, drawing.index), axis, drawing.smallest) if name in dataset else None
+        for name in (variable, f"{variable}_stderr")
+    )
+    assert values is not None
+    over = [name for name in drawing.mean if name in values.dims]
+    mean, stderr = averaged(values, error, over)
+    count = int(np.prod([values.sizes[name] for name in over]))
+    words = f"one standard error, from the scatter of {count} values of {' and '.join(over)}"
+    return _arranged(mean, drawing), _arranged(stderr, drawing), words if count > 1 else "one standard error"
+
+
 def _one(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray":
     """Return an array of the shape that is drawn: the first of those averaged."""
     like = _fixed(dataset[drawing.variable], drawing, drawing.index)
+    like = sizes_from(like, str(drawing.x), drawing.smallest) if drawing.kind == "limit" else like
     return like.isel({name: 0 for name in drawing.mean if name in like.dims})
 
 

@@ -66,7 +66,13 @@ def scale(data: "xr.DataArray") -> str:
         if "component" in data.coords and data["component"].ndim == 0:
             return f"state {member(data.expand_dims('component'), 'component', 0)}{unit}"
         return f"state{unit}"
-    known = {"attractors": "number of attractors", "period": "shortest period"}
+    known = {
+        "attractors": "number of attractors",
+        "period": "shortest period",
+        "exponent_per_time": "λ₁ per unit time",
+        "mean_exponent_per_time": "mean λ per unit time",
+        "mean_exponent": "mean λ",
+    }
     return known.get(str(data.name), str(data.attrs.get("long_name", data.name or ""))) + unit
 
 
@@ -105,6 +111,8 @@ READING = {
     ("map", "attractors"): "How many attractors random starts reach, and the shortest period among them.",
     ("map", "period"): "The shortest period among the attractors that random starts reach; period 1 is a fixed point.",
     ("curve", "exponents"): "Below zero nearby states meet; above zero they part.",
+    ("limit", "exponents"): "The largest exponent against 1/N; squares on the left: infinitely many units.",
+    ("limit", "exponent_per_time"): "The largest exponent against 1/N; squares on the left: infinitely many units.",
     ("curve", "log_norms"): "Below zero the gradient has shrunk on its way back, above zero it has grown.",
     ("profile", "log_norms"): "The size of the gradient that reaches a state so many steps before the loss. A straight "
     "line is exponential fading (falling) or growth (rising); its slope meets the largest Lyapunov exponent.",

@@ -1,4 +1,4 @@
-"""The grid by sizes: networks of one size are one job, with a cell and measurements of its own; most studies have one."""
+"""The grid by sizes: networks of one size are one job, with a cell and measurements of its own."""
 
 import math
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ class Job:
 
 
 def jobs(study: "Study") -> list[Job]:
-    """Return the jobs of a study, one for each value of the axis of sizes, or the one; raises InputError as its parts."""
+    """Return the jobs of a study, one for each value of the axis of sizes, or the one that most studies have."""
     found = []
     for one in study.sizes():
         cell = one.make_cell()

@@ -12,6 +12,7 @@ from pydantic import Field, FiniteFloat
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.curves import LINES
 from rnndyn.sweep.grid import nearest_place
+from rnndyn.sweep.limit import averaged, check_limit, fit, form, sizes_from
 from rnndyn.sweep.part import Part, Whole
 
 if TYPE_CHECKING:
@@ -55,6 +56,15 @@ class Number(Part):
         description="an axis: makes the number, instead of a share, its first value that lies above (below) the bound; "
         "over other axes it is reduced among those where there is one; a share",
     )
+    extrapolate: str | None = Field(
+        default=None,
+        description="an axis of sizes: makes the number the limit of infinitely many, the intercept of a weighted "
+        "least squares fit in its inverse; over other axes it is averaged, their scatter is the error; no limit",
+    )
+    terms: Annotated[int, Field(ge=1, le=4)] = Field(
+        default=1, description="how many powers of the inverse size `extrapolate` fits: 1 is a line, 2 a parabola"
+    )
+    smallest: Whole | None = Field(default=None, description="the smallest size that `extrapolate` takes; all sizes")
     agrees_with: str | None = Field(
         default=None,
         description="another variable: makes the number the share of points where both agree to 2 standard errors; "
@@ -102,7 +112,9 @@ def check_number(
             raise InputError(f"{where}: index = {number.index}: known: {known}")
     free = [name for name in own if name not in number.at and len(coords[name]) > 1]
     shares = [key for key in SHARES if getattr(number, key) is not None]
-    if number.first is not None:
+    if number.extrapolate is not None:
+        _check_extrapolate(where, number, own, coords, shares)
+    elif number.first is not None:
         _check_first(where, number, own, free)
     elif shares:
         if shares not in ([shares[0]], ["above", "below"]) or number.reduce is not None or number.show != "value":
@@ -119,6 +131,21 @@ def check_number(
             raise InputError(
                 f"{where}: theory {number.theory!r} does not apply here: it is for {line.domain} at a point"
             )
+
+
+def _check_extrapolate(
+    where: str, number: Number, own: Sequence[str], coords: Mapping[str, Any], shares: Sequence[str]
+) -> None:
+    axis = str(number.extrapolate)
+    if axis not in own:
+        raise InputError(f"{where}: extrapolate = {axis!r}: no axis of it; {suggestion(axis, own)}")
+    if axis in number.at:
+        raise InputError(f"{where}: extrapolate = {axis!r}: at has a value of this axis; do one of them")
+    others = [*shares, *(["reduce"] if number.reduce else []), *(["first"] if number.first else [])]
+    others += ["show"] if number.show != "value" else []
+    if others:
+        raise InputError(f"{where}: extrapolate averages by itself and gives a value: remove {' and '.join(others)}")
+    check_limit(f"{where}: extrapolate = {axis!r}", axis, coords[axis], number.terms, number.smallest)
 
 
 def _check_first(where: str, number: Number, own: Sequence[str], free: Sequence[str]) -> None:
@@ -169,6 +196,8 @@ def find_numbers(dataset: "xr.Dataset", study: "Study") -> list[Found]:
 def _find(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
     if number.agrees_with is not None:
         return _agreement(dataset, number)
+    if number.extrapolate is not None:
+        return _extrapolated(dataset, study, number)
     if number.first is not None:
         return _first(dataset, number)
     if number.above is not None or number.below is not None:
@@ -216,6 +245,32 @@ def _number(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
     off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
     units = "" if number.show == "exp" else str(part.attrs.get("units", ""))
     return Found(number.label, value, stderr, units, theory, off, False, note)
+
+
+def _extrapolated(dataset: "xr.Dataset", study: "Study", number: Number) -> Found:
+    """Return the limit of infinitely many units, with the fit that it comes from in its note."""
+    axis = str(number.extrapolate)
+    part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
+    assert part is not None
+    part = sizes_from(part, axis, number.smallest)
+    error = None if error is None else sizes_from(error, axis, number.smallest)
+    over = [str(name) for name in part.dims if name != axis]
+    found = fit(*averaged(part, error, over), axis, number.terms)
+    value, stderr = float(found.limit), float(found.stderr)
+    theory = number.theory
+    if isinstance(theory, str):
+        theory = float(LINES[theory].values(study, {str(n): c.item() for n, c in part.coords.items() if c.ndim == 0}))
+    sizes = part[axis].values
+    note = (
+        f"{form(axis, number.terms)} over {axis} = {sizes.min():g} to {sizes.max():g}, b = {found.coefficients[1]:.3g}"
+    )
+    if found.freedom and np.isfinite(found.chi2):
+        note += f", χ² = {found.chi2:.2g} for {found.freedom} degrees of freedom"
+    if theory is not None and stderr > 0:
+        note += f"; {abs(value - theory) / stderr:.1f} standard errors from theory"
+    note = f"{number.note}; {note}".removeprefix("; ").replace("-", "−")
+    off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
+    return Found(number.label, value, stderr, str(part.attrs.get("units", "")), theory, off, False, note)
 
 
 def _is_mean(number: Number, known: Any) -> bool:

@@ -194,9 +194,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _compute(
-    job: Job, chunk: Chunk, threads: int | None, display: Progress, compiled: set[str]
-) -> dict[str, Any]:
+def _compute(job: Job, chunk: Chunk, threads: int | None, display: Progress, compiled: set[str]) -> dict[str, Any]:
     """Return the variables of one chunk; `compiled` are the measurements whose kernels are there."""
     block = job.block(chunk, threads)
     arrays: dict[str, Any] = {}

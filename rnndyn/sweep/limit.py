@@ -1,0 +1,60 @@
+"""Infinitely many units: a variable extrapolated in 1/N over an axis of sizes, for numbers and figures."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnndyn.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from rnndyn.dynamics import Extrapolation
+
+__all__ = ["averaged", "check_limit", "fit", "form", "sizes_from"]
+
+
+def check_limit(where: str, axis: str, values: Any, terms: int, smallest: float | None) -> None:
+    """Raise InputError if an axis cannot be extrapolated over; where: what the sentence begins with."""
+    if np.any(np.asarray(values) <= 0):
+        raise InputError(f"{where}: {axis} has values that are not positive: it is no axis of sizes")
+    count = int(np.sum(np.asarray(values) >= (smallest or 0)))
+    if count < terms + 1:
+        least = "" if smallest is None else f" from {smallest:g} up"
+        raise InputError(f"{where}: {terms} powers of 1/{axis} need {terms + 1} sizes, there are {count}{least}")
+
+
+def averaged(
+    values: "xr.DataArray", error: "xr.DataArray | None", over: list[str]
+) -> "tuple[xr.DataArray, xr.DataArray]":
+    """Return the mean over some dimensions, of what is finite, and its standard error: from the scatter of two values
+    or more, else their own error."""
+    finite = values.where(np.isfinite(values))
+    own = values.copy(data=np.zeros(values.shape)) if error is None else error
+    if not over:
+        return finite, own.where(np.isfinite(finite))
+    count = np.isfinite(values).astype(float).sum(over)
+    scatter = finite.std(over, ddof=1) / count**0.5
+    alone = own.where(np.isfinite(finite)).mean(over)
+    return finite.mean(over, keep_attrs=True), scatter.where(count > 1, alone)
+
+
+def sizes_from(data: "xr.DataArray", axis: str, smallest: float | None) -> "xr.DataArray":
+    """Return the part of an array from a size up."""
+    return data.isel({axis: np.flatnonzero(data[axis].values >= (smallest or 0))})
+
+
+def fit(values: "xr.DataArray", error: "xr.DataArray", axis: str, terms: int) -> "Extrapolation":
+    """Return the limit of means (..., axis); if one has no error, all count alike, and their scatter is the error."""
+    from rnndyn import dynamics
+
+    values, error = values.transpose(..., axis), error.transpose(..., axis)
+    given: Any = error.values if np.all(error.values > 0) else None
+    return dynamics.extrapolate(values[axis].values, values.values, given, terms)
+
+
+def form(axis: str, terms: int) -> str:
+    """Return what is fitted: "a + b/N + c/N²"."""
+    names = "bcdefgh"
+    powers = ["", "²", "³", "⁴", "⁵", "⁶", "⁷"]
+    return " + ".join(["a", *(f"{names[p]}/{axis}{powers[p]}" for p in range(terms))])
