@@ -13,7 +13,7 @@ from rnndyn.sweep.measures import Block, Measurement, Variable, measurements
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["Job", "chunk_size", "job_of", "jobs", "variables"]
+__all__ = ["Job", "chunk_size", "job_at", "job_of", "jobs", "variables"]
 
 STEP = 8  # multiply-adds that a step takes beside its products
 
@@ -62,12 +62,17 @@ class Job:
 
 def jobs(study: "Study") -> list[Job]:
     """Return the jobs of a study, one for each value of the axis of sizes, or the one that most studies have."""
-    found = []
-    for one in study.sizes():
-        cell = one.make_cell()
-        found.append(Job(one, cell, measurements(one, cell)))
+    places = range(1 if study.size_axis is None else study.shape[0])
+    found = [job_at(study, (place,)) for place in places]
     most = max(job.operations for job in found)
     return [replace(job, share=job.operations / most) for job in found]
+
+
+def job_at(study: "Study", place: tuple[int, ...]) -> Job:
+    """Return the job that a place of the grid belongs to."""
+    one = study.of_size(place[0])
+    cell = one.make_cell()
+    return Job(one, cell, measurements(one, cell))
 
 
 def job_of(all_jobs: list[Job], chunk: Chunk) -> Job:

@@ -33,7 +33,7 @@ def averaged(
     own = values.copy(data=np.zeros(values.shape)) if error is None else error
     if not over:
         return finite, own.where(np.isfinite(finite))
-    count = np.isfinite(values).astype(float).sum(over)
+    count = finite.count(over)
     scatter = finite.std(over, ddof=1) / count**0.5
     alone = own.where(np.isfinite(finite)).mean(over)
     return finite.mean(over, keep_attrs=True), scatter.where(count > 1, alone)

@@ -112,6 +112,8 @@ def check_number(
             raise InputError(f"{where}: index = {number.index}: known: {known}")
     free = [name for name in own if name not in number.at and len(coords[name]) > 1]
     shares = [key for key in SHARES if getattr(number, key) is not None]
+    if number.extrapolate is None and (number.terms > 1 or number.smallest is not None):
+        raise InputError(f"{where}: terms and smallest are of extrapolate: give it an axis of sizes")
     if number.extrapolate is not None:
         _check_extrapolate(where, number, own, coords, shares)
     elif number.first is not None:
