@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rnndyn.report import words
 from rnndyn.sweep.curves import LINES
 from rnndyn.sweep.limit import averaged, sizes_from
+from rnndyn.sweep.measures.derived import DERIVED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +29,7 @@ STATUS = {
     "period": "attractors_status",
     "trajectory": "trajectory_status",
     "gradient_slope": "gradient_status",
+    **dict.fromkeys(DERIVED, "status"),
 }
 
 
@@ -77,11 +79,9 @@ def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Pictur
 def _sizes(dataset: "xr.Dataset", drawing: "Drawing") -> "tuple[xr.DataArray, xr.DataArray, str]":
     """Return (means at each size, their standard errors, these in words) of a limit."""
     variable, axis = drawing.variable, str(drawing.x)
-    values, error = (
-        sizes_from(_fixed(dataset[name], drawing, drawing.index), axis, drawing.smallest) if name in dataset else None
-        for name in (variable, f"{variable}_stderr")
-    )
-    assert values is not None
+    values = sizes_from(_fixed(dataset[variable], drawing, drawing.index), axis, drawing.smallest)
+    own = dataset.get(f"{variable}_stderr")
+    error = None if own is None else _fixed(own, drawing, drawing.index).sel({axis: values[axis]})
     over = [name for name in drawing.mean if name in values.dims]
     mean, stderr = averaged(values, error, over)
     count = int(np.prod([values.sizes[name] for name in over]))
@@ -102,7 +102,9 @@ def _status(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray | None":
         return None
     status = _fixed(dataset[STATUS[drawing.variable]], drawing, ())
     status = status.max([name for name in drawing.mean if name in status.dims], keep_attrs=True)
-    return _arranged(status.broadcast_like(_one(dataset, drawing)), drawing)
+    like = _one(dataset, drawing)
+    status = status.sel({str(drawing.x): like[str(drawing.x)]}) if drawing.kind == "limit" else status
+    return _arranged(status.broadcast_like(like), drawing)
 
 
 def _theory(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> "dict[str, xr.DataArray]":

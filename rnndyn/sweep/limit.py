@@ -40,16 +40,24 @@ def averaged(
 
 
 def sizes_from(data: "xr.DataArray", axis: str, smallest: float | None) -> "xr.DataArray":
-    """Return the part of an array from a size up."""
-    return data.isel({axis: np.flatnonzero(data[axis].values >= (smallest or 0))})
+    """Return the part of an array from a size up; sizes at which nothing is known are left out, if others are."""
+    enough = data[axis].values >= (smallest or 0)
+    known = enough & np.isfinite(data.transpose(axis, ...).values.reshape(len(enough), -1)).any(axis=1)
+    return data.isel({axis: np.flatnonzero(known if known.any() else enough)})
 
 
 def fit(values: "xr.DataArray", error: "xr.DataArray", axis: str, terms: int) -> "Extrapolation":
-    """Return the limit of means (..., axis); if one has no error, all count alike, and their scatter is the error."""
+    """Return the limit of means (..., axis); if one has no error, all count alike, and their scatter is the error.
+
+    NaN if too few sizes are known.
+    """
     from rnndyn import dynamics
 
     values, error = values.transpose(..., axis), error.transpose(..., axis)
-    given: Any = error.values if np.all(error.values > 0) else None
+    given: Any = None if np.any(error.values <= 0) else error.values
+    if values.sizes[axis] < terms + 1:
+        unknown = np.full(values.shape[:-1], np.nan)
+        return dynamics.Extrapolation(unknown, unknown, np.full((*unknown.shape, terms + 1), np.nan), unknown, 0)
     return dynamics.extrapolate(values[axis].values, values.values, given, terms)
 
 

@@ -255,7 +255,7 @@ def _extrapolated(dataset: "xr.Dataset", study: "Study", number: Number) -> Foun
     part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
     assert part is not None
     part = sizes_from(part, axis, number.smallest)
-    error = None if error is None else sizes_from(error, axis, number.smallest)
+    error = None if error is None else error.sel({axis: part[axis]})
     over = [str(name) for name in part.dims if name != axis]
     found = fit(*averaged(part, error, over), axis, number.terms)
     value, stderr = float(found.limit), float(found.stderr)
