@@ -292,7 +292,7 @@ def test_a_limit_is_drawn_with_its_fit_and_theory():
     assert fit.get_xdata()[0] == 0.0
     assert fit.get_ydata()[0] == pytest.approx(0.3)
     cross = next(line for line in ax.lines if line.get_marker() == "x")
-    assert (cross.get_xdata().tolist(), cross.get_ydata().tolist()) == ([0.0], [0.31])
+    assert (float(cross.get_xdata()[0]), float(cross.get_ydata()[0])) == (0.0, 0.31)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["∞", "64", "128", "256"]
     rd.plot.curve(data)  # and the figures of others are as they were
     import matplotlib.pyplot as plt

@@ -19,6 +19,7 @@ __all__ = ["curve", "limit", "orbit", "profile", "reaches_below", "slope_of", "t
 MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
 JOINED = 100  # points in a plane: more are not joined by lines
 NAMED = len(style.SERIES)
+CROSS: dict[str, Any] = {"linestyle": "none", "marker": "x", "markeredgewidth": 2.0}
 FLOOR = -60.0  # nat: of a gradient less is nothing to anybody, and would squeeze the rest (exp(-60) is 1e-26)
 
 
@@ -81,32 +82,22 @@ def limit(
     inverse, ends = 1.0 / sizes, np.linspace(0.0, 1.0 / sizes.min(), 50)
     spread = data.copy(data=np.zeros(data.shape)) if error is None else error
     found = fit(data, spread, axis, terms)
-    each = zip(*(np.atleast_2d(part) for part in (found.coefficients, spread.values)), strict=True)
-    limits = zip(np.atleast_1d(found.limit), np.atleast_1d(found.stderr), strict=True)
-    for (label, values, form), (coefficients, bars), (value, stderr) in zip(_series(data), each, limits, strict=True):
-        colour = form["color"]
+    limits, stderr = np.atleast_1d(found.limit), np.atleast_1d(found.stderr)
+    for number, (label, values, form) in enumerate(_series(data)):
+        look: dict[str, Any] = {"color": form["color"], "linestyle": "none"}
+        bars = np.atleast_2d(spread.values)[number]
         points = canvas.ax.errorbar(
-            inverse,
-            values,
-            bars,
-            label=label,
-            color=colour,
-            marker=form.get("marker", "o"),
-            linestyle="none",
-            capsize=3,
+            inverse, values, bars, label=label, marker=form.get("marker", "o"), capsize=3, **look
         )
-        powers = coefficients @ ends ** np.arange(terms + 1)[:, None]
-        canvas.ax.plot(ends, powers, color=colour, linewidth=1.2)
-        canvas.ax.errorbar([0.0], [value], [stderr], color=colour, marker="s", markerfacecolor="none", capsize=6)
-        if label:
-            canvas.handles.append(points)
-    for label, formula in theory.items():
-        heights = np.unique(np.atleast_2d(formula)[:, 0])
-        (cross,) = canvas.ax.plot(
-            np.zeros(len(heights)), heights, linestyle="none", marker="x", color=_ink(), label=label
-        )
-        cross.set(markersize=9, markeredgewidth=1.8, zorder=4)
-        canvas.handles.append(cross)
+        powers = np.atleast_2d(found.coefficients)[number] @ ends ** np.arange(terms + 1)[:, None]
+        canvas.ax.plot(ends, powers, color=form["color"], linewidth=1.2)
+        canvas.ax.errorbar(0.0, limits[number], stderr[number], marker="s", markerfacecolor="none", capsize=6, **look)
+        for formula in theory.values():
+            height = np.broadcast_to(formula, np.atleast_2d(data.values).shape)[number, 0]
+            canvas.ax.plot(0.0, height, **CROSS, color=form["color"], markersize=11, zorder=4)
+        canvas.handles += [points] if label else []
+    for label in theory:
+        canvas.handles += canvas.ax.plot([], [], **CROSS, color=_ink(), markersize=8, label=label)
     apart = [at for at, value in enumerate(inverse) if value > 0.04 * inverse.max()]
     canvas.ax.set_xticks([0.0, *inverse[apart]], ["∞", *(words.plain(sizes[at]) for at in apart)])
     canvas.ax.set_xlabel(f"{axis} (equal steps of 1/{axis})")
