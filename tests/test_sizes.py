@@ -13,6 +13,7 @@ from rnndyn.cli import app
 from rnndyn.dynamics.mean_field import mean_field_mean_exponent, mean_field_rate_exponent
 from rnndyn.errors import InputError
 from rnndyn.sweep import grid, measures, read_study, sweep
+from rnndyn.sweep.estimate import estimate
 from rnndyn.sweep.jobs import chunk_size, jobs
 from rnndyn.sweep.number import find_numbers
 from rnndyn.sweep.points import points
@@ -167,6 +168,24 @@ def test_large_networks_are_not_looked_at_again(study, tmp_path, monkeypatch):
     page = rd.report(dataset, tmp_path / "page").read_text()
     assert "too large to look at some of them again" in page
     assert not (tmp_path / "page" / "map.html").exists()
+
+
+def test_long_runs_are_timed_by_their_beginning(study, monkeypatch):
+    ran, real = [], measures.lyapunov.Spectrum.__call__
+
+    def watched(self, part):
+        ran.append((part.cell.units, self.run.steps, self.run.transient))
+        return real(self, part)
+
+    monkeypatch.setattr(measures.lyapunov.Spectrum, "__call__", watched)
+    read = study(("steps = 60", "steps = 4000"), ("transient = 20", "transient = 1000"))
+    short = estimate(read, threads=1)
+    assert {units for units, *_ in ran} == {3, 2, 1}
+    assert {steps for _, steps, _ in ran} == {4000}
+    ran.clear()
+    monkeypatch.setattr("rnndyn.sweep.estimate.OPERATIONS", 4 * 24 * 2 * 500.0)  # 500 steps of 3 units: 16 weights + 8
+    assert estimate(read, threads=1).steps == short.steps == 4 * 3 * 5000 * 2
+    assert {(steps, transient) for units, steps, transient in ran if units == 3} == {(400, 100)}
 
 
 MISTAKES = [

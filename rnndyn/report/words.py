@@ -111,8 +111,7 @@ READING = {
     ("map", "attractors"): "How many attractors random starts reach, and the shortest period among them.",
     ("map", "period"): "The shortest period among the attractors that random starts reach; period 1 is a fixed point.",
     ("curve", "exponents"): "Below zero nearby states meet; above zero they part.",
-    ("limit", "exponents"): "The largest exponent against 1/N; squares on the left: infinitely many units.",
-    ("limit", "exponent_per_time"): "The largest exponent against 1/N; squares on the left: infinitely many units.",
+    ("limit", ""): "Against the inverse of the number of units; squares on the left: infinitely many.",
     ("curve", "log_norms"): "Below zero the gradient has shrunk on its way back, above zero it has grown.",
     ("profile", "log_norms"): "The size of the gradient that reaches a state so many steps before the loss. A straight "
     "line is exponential fading (falling) or growth (rising); its slope meets the largest Lyapunov exponent.",
@@ -127,4 +126,4 @@ READING = {
 
 def reading(kind: str, variable: str) -> str:
     """Return the sentence that tells how to read a figure."""
-    return READING.get((kind, variable), "")
+    return READING.get((kind, variable), READING.get((kind, ""), ""))
