@@ -14,8 +14,8 @@ from rnndyn.dynamics.mean_field import mean_field_mean_exponent, mean_field_rate
 from rnndyn.errors import InputError
 from rnndyn.sweep import grid, measures, read_study, sweep
 from rnndyn.sweep.estimate import estimate
+from rnndyn.sweep.found import find_numbers
 from rnndyn.sweep.jobs import chunk_size, jobs
-from rnndyn.sweep.number import find_numbers
 from rnndyn.sweep.points import points
 from rnndyn.sweep.value import generator
 from rnndyn.sweep.weights import build_weights

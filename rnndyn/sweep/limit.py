@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rnndyn.dynamics import Extrapolation
 
-__all__ = ["averaged", "check_limit", "fit", "form", "sizes_from"]
+__all__ = ["averaged", "check_limit", "extrapolated", "fit", "form", "sizes_from"]
 
 
 def check_limit(where: str, axis: str, values: Any, terms: int, smallest: float | None) -> None:
@@ -59,6 +59,21 @@ def fit(values: "xr.DataArray", error: "xr.DataArray", axis: str, terms: int) ->
         unknown = np.full(values.shape[:-1], np.nan)
         return dynamics.Extrapolation(unknown, unknown, np.full((*unknown.shape, terms + 1), np.nan), unknown, 0)
     return dynamics.extrapolate(values[axis].values, values.values, given, terms)
+
+
+def extrapolated(
+    values: "xr.DataArray", error: "xr.DataArray | None", axis: str, terms: int, smallest: float | None
+) -> tuple[float, float, str]:
+    """Return (the limit of values averaged over all dimensions but the sizes, its standard error, the fit in words)."""
+    values = sizes_from(values, axis, smallest)
+    error = None if error is None else error.sel({axis: values[axis]})
+    found = fit(*averaged(values, error, [str(name) for name in values.dims if name != axis]), axis, terms)
+    sizes = values[axis].values
+    words = f"{form(axis, terms)} over {axis} = {sizes.min():g} to {sizes.max():g}, b = {found.coefficients[1]:.3g}"
+    if found.freedom and np.isfinite(found.chi2):
+        many = "degree" if found.freedom == 1 else "degrees"
+        words += f", χ² = {found.chi2:.2g} for {found.freedom} {many} of freedom"
+    return float(found.limit), float(found.stderr), words.replace("-", "−")
 
 
 def form(axis: str, terms: int) -> str:
