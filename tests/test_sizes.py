@@ -16,6 +16,7 @@ from rnndyn.sweep import grid, measures, read_study, sweep
 from rnndyn.sweep.estimate import estimate
 from rnndyn.sweep.found import find_numbers
 from rnndyn.sweep.jobs import chunk_size, jobs
+from rnndyn.sweep.limit import averaged, fit
 from rnndyn.sweep.points import points
 from rnndyn.sweep.value import generator
 from rnndyn.sweep.weights import build_weights
@@ -268,6 +269,19 @@ def test_a_number_is_extrapolated(study):
     assert "a + b/N over N = 64 to 512" in found.note
     assert "2 degrees of freedom" in found.note
     assert "standard errors from theory" in found.note
+
+
+def test_errors_of_few_networks_are_wide_enough():
+    n = np.array([64, 96, 128])
+    data = np.random.default_rng(0).normal(size=(2000, 3, 4)) / n[:, None]
+    array = xr.DataArray(data, {"N": n}, ("row", "N", "net"))
+    mean, error = averaged(array, None, ["net"])
+    found = fit(mean, error, "N", 1)
+    assert 0.95 < np.mean(np.abs(found.limit) < 2 * found.stderr) < 0.99
+    plain = rd.extrapolate(n, data.mean(-1), data.std(-1, ddof=1) / 2)
+    assert np.mean(np.abs(plain.limit) < 2 * plain.stderr) < 0.93
+    array[:, 0, 1:] = np.nan  # one value is left: its own error counts
+    assert np.all(averaged(array, array * 0.0 + 0.5, ["net"])[1][:, 0] == 0.5)
 
 
 def test_a_limit_over_large_sizes_with_a_curve(study):

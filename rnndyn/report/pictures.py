@@ -85,7 +85,7 @@ def _sizes(dataset: "xr.Dataset", drawing: "Drawing") -> "tuple[xr.DataArray, xr
     over = [name for name in drawing.mean if name in values.dims]
     mean, stderr = averaged(values, error, over)
     count = int(np.prod([values.sizes[name] for name in over]))
-    words = f"one standard error, from the scatter of {count} values of {' and '.join(over)}"
+    words = f"one standard error, from the scatter of {count} values of {' and '.join(over)} (widened by Student's t)"
     return _arranged(mean, drawing), _arranged(stderr, drawing), words if count > 1 else "one standard error"
 
 

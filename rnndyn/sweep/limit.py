@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["averaged", "check_limit", "extrapolated", "fit", "form", "sizes_from"]
 
+TWO_SIGMA = 0.97725  # of a normal distribution, the share below two standard deviations
+
 
 def check_limit(where: str, axis: str, values: Any, terms: int, smallest: float | None) -> None:
     """Raise InputError if an axis cannot be extrapolated over; where: what the sentence begins with."""
@@ -27,14 +29,21 @@ def check_limit(where: str, axis: str, values: Any, terms: int, smallest: float 
 def averaged(
     values: "xr.DataArray", error: "xr.DataArray | None", over: list[str]
 ) -> "tuple[xr.DataArray, xr.DataArray]":
-    """Return the mean over some dimensions, of what is finite, and its standard error: from the scatter of two values
-    or more, else their own error."""
+    """Return the mean over some dimensions, of what is finite, and its standard error.
+
+    Of two values or more the error comes from their scatter, widened by Student's t so that twice the error holds 95 %
+    for few values too (of 6 by 1.32; plain errors of 3 values hold 88 %); else it is the value's own.
+    """
+    from scipy.special import stdtrit
+
     finite = values.where(np.isfinite(values))
     own = values.copy(data=np.zeros(values.shape)) if error is None else error
     if not over:
         return finite, own.where(np.isfinite(finite))
     count = finite.count(over)
-    scatter = finite.std(over, ddof=1) / count**0.5
+    many = count.where(count > 1)
+    student = many.copy(data=stdtrit(many.values - 1.0, TWO_SIGMA) / 2.0)
+    scatter = finite.std(over, ddof=1) / many**0.5 * student
     alone = own.where(np.isfinite(finite)).mean(over)
     return finite.mean(over, keep_attrs=True), scatter.where(count > 1, alone)
 
