@@ -67,7 +67,7 @@ def memory_time(exponents, stderr=None):
         time = np.where(first >= 0, np.inf, -1.0 / first)
         slopes = np.where(np.arange(values.shape[-1]) == 0, time**2, 0.0)
     errors = np.where(np.isinf(slopes), 1.0, errors)  # an unbounded time has no error, whatever the exponent's
-    return _answer(np.isnan(first[..., 0]), time[..., 0], stderr, slopes, errors)
+    return _answer(np.isnan(values).any(axis=-1), time[..., 0], stderr, slopes, errors)
 
 
 def _spectrum(exponents, stderr):

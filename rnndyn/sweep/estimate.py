@@ -21,7 +21,7 @@ __all__ = ["Estimate", "estimate"]
 FEW = 32  # points in the first block timed
 ENOUGH = 0.5  # seconds that a block should take, for its time to mean something
 LONG = 2.0  # seconds: a block that takes more stands for all
-OPERATIONS = 4e9  # multiply-adds of a first block, at most: a second or so
+OPERATIONS = 2e9  # multiply-adds of a first block, at most: about a second
 LEAST = 20  # steps that a shortened run has
 
 
