@@ -177,7 +177,9 @@ class Canvas:
         self.figure.set_size_inches(3.6, 2.4)
         self.ax.set_position((0.23, 0.21, 0.73, 0.75))
         for axis in (self.ax.xaxis, self.ax.yaxis):
-            if not isinstance(axis.get_major_locator(), FixedLocator):
+            if isinstance(axis.get_major_locator(), FixedLocator):  # labels of their own: the first few
+                axis.set_ticks(axis.get_ticklocs()[:4], [label.get_text() for label in axis.get_ticklabels()[:4]])
+            else:
                 axis.set_major_locator(MaxNLocator(3))
             axis.label.set_fontsize(11 if len(axis.label.get_text()) < 26 else 9)
             axis.set_tick_params(labelsize=10)

@@ -72,6 +72,8 @@ def scale(data: "xr.DataArray") -> str:
         "exponent_per_time": "λ₁ per unit time",
         "mean_exponent_per_time": "mean λ per unit time",
         "mean_exponent": "mean λ",
+        "dimension_per_unit": "dimension per unit",
+        "entropy_rate_per_unit": "entropy per unit",
     }
     return known.get(str(data.name), str(data.attrs.get("long_name", data.name or ""))) + unit
 
