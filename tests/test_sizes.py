@@ -12,8 +12,8 @@ from rnndyn import dynamics
 from rnndyn.cli import app
 from rnndyn.dynamics.mean_field import mean_field_mean_exponent, mean_field_rate_exponent
 from rnndyn.errors import InputError
-from rnndyn.sweep import grid, measures, read_study, sweep
-from rnndyn.sweep.estimate import estimate
+from rnndyn.report import explore
+from rnndyn.sweep import estimate, grid, measures, read_study, sweep
 from rnndyn.sweep.found import find_numbers
 from rnndyn.sweep.jobs import chunk_size, jobs
 from rnndyn.sweep.limit import averaged, fit
@@ -164,7 +164,7 @@ def test_commands(study, tmp_path, monkeypatch):
 
 
 def test_large_networks_are_not_looked_at_again(study, tmp_path, monkeypatch):
-    monkeypatch.setattr("rnndyn.report.explore.OPERATIONS", 1e3)
+    monkeypatch.setattr(explore, "OPERATIONS", 1e3)
     dataset = sweep(study(more='[[figure]]\nvariable = "exponents"\nx = "dt"\ny = "net"\n'), progress=False)
     page = rd.report(dataset, tmp_path / "page").read_text()
     assert "too large to look at some of them again" in page
@@ -180,12 +180,12 @@ def test_long_runs_are_timed_by_their_beginning(study, monkeypatch):
 
     monkeypatch.setattr(measures.lyapunov.Spectrum, "__call__", watched)
     read = study(("steps = 60", "steps = 4000"), ("transient = 20", "transient = 1000"))
-    short = estimate(read, threads=1)
+    short = estimate.estimate(read, threads=1)
     assert {units for units, *_ in ran} == {3, 2, 1}
     assert {steps for _, steps, _ in ran} == {4000}
     ran.clear()
-    monkeypatch.setattr("rnndyn.sweep.estimate.OPERATIONS", 4 * 24 * 2 * 500.0)  # 500 steps of 3 units: 16 weights + 8
-    assert estimate(read, threads=1).steps == short.steps == 4 * 3 * 5000 * 2
+    monkeypatch.setattr(estimate, "OPERATIONS", 4 * 24 * 2 * 500.0)  # 500 steps of 3 units: 16 weights + 8
+    assert estimate.estimate(read, threads=1).steps == short.steps == 4 * 3 * 5000 * 2
     assert {(steps, transient) for units, steps, transient in ran if units == 3} == {(400, 100)}
 
 
