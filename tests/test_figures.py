@@ -9,7 +9,8 @@ from rnndyn.errors import InputError
 from rnndyn.sweep import read_study
 from rnndyn.sweep.curves import LINES
 from rnndyn.sweep.figure import Figure, complete
-from rnndyn.sweep.number import fill, find_numbers
+from rnndyn.sweep.found import find_numbers
+from rnndyn.sweep.number import fill
 
 W, B, SEED, LAG = np.linspace(-2, 2, 9), np.linspace(0, 1, 5), np.arange(20), np.arange(101)
 COORDS = {"w": W, "b": B, "seed": SEED, "lag": LAG, "exponent": np.array([1, 2]), "step": np.arange(50, 100)}

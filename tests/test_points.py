@@ -8,7 +8,7 @@ from support import same_bits
 
 from rnndyn.errors import InputError
 from rnndyn.sweep import read_study, sweep
-from rnndyn.sweep.number import find_numbers
+from rnndyn.sweep.found import find_numbers
 from rnndyn.sweep.points import points
 
 STUDIES = Path(__file__).parents[1] / "studies"

@@ -104,7 +104,11 @@ MISTAKES = [
     ("[measure.lyapunov]", "[measure.lyapunow]", "unknown key 'lyapunow' in [measure]; did you mean 'lyapunov'?"),
     ("[measure.lyapunov]", "[measure]", "nothing is measured"),
     ("[measure.lyapunov]", "[measure.lyapunov]\nk = 3", "[measure.lyapunov] k = 3: this cell has 2 exponents"),
-    ("[measure.lyapunov]", "[measure.lyapunov]\nqr = 3", "unknown key 'qr' in [measure.lyapunov]; known: k, qr_every"),
+    (
+        "[measure.lyapunov]",
+        "[measure.lyapunov]\nqr = 3",
+        "unknown key 'qr' in [measure.lyapunov]; known: k, whole_up_to, keep, derive, qr_every",
+    ),
     ("[measure.lyapunov]", "[measure.gradient]", "[measure.gradient] horizon is missing"),
     ("units = 2", "units = 0", "[cell] units = 0: expected at least 1"),
     ("units = 2", "", "[cell] units is missing"),

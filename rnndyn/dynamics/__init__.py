@@ -3,6 +3,7 @@
 from .attractors import Attractors, attractors
 from .covariant import CovariantVectors, covariant_vectors
 from .echo import EchoState, echo_state
+from .extrapolation import Extrapolation, extrapolate
 from .finite_time import FiniteTime, finite_time
 from .gali import Gali, gali
 from .gradients import Gradients, gradients, slope
@@ -22,6 +23,7 @@ __all__ = [
     "Attractors",
     "CovariantVectors",
     "EchoState",
+    "Extrapolation",
     "FiniteTime",
     "Gali",
     "Gradients",
@@ -38,6 +40,7 @@ __all__ = [
     "covariant_vectors",
     "echo_state",
     "entropy",
+    "extrapolate",
     "finite_time",
     "gali",
     "gradients",

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnndyn.errors import InputError
 from rnndyn.report import images, maps, pictures, style, words
 from rnndyn.report.pictures import Picture
 from rnndyn.report.regimes import period_classes, regime_classes
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
-from rnndyn.sweep.points import points
+from rnndyn.sweep.jobs import job_at
+from rnndyn.sweep.points import closely, place_of, points
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,6 +25,7 @@ __all__ = ["exploration"]
 HOVER = 128  # values under the pointer along each axis, at most
 LATTICE = 15  # points that can be chosen along each axis, at most: each takes some 30 ms to look at
 BUDGET = 1_000_000  # bytes of their orbits, profiles and spectra: the page stays below 3 MB
+OPERATIONS = 1e11  # multiply-adds that they may take: some ten seconds
 STATES, LAGS, COMPONENTS, EXPONENTS = 60, 100, 4, 32  # what is shown of a point, at most
 LAYERS = ("exponents", "log_norms", "attractors")
 
@@ -57,6 +60,10 @@ def _layers(dataset: "xr.Dataset", study: "Study") -> list[Picture]:
         return []
     drawn = [complete_for(dataset, entry, study.axes) for entry in study.figure]
     fit = [one for one in drawn if one.kind == "map" and {one.x, one.y} <= set(long) and not one.mean]
+    if study.size_axis is not None:  # the points of one page have one size
+        fit = [one for one in fit if study.size_axis not in (one.x, one.y)]
+        if not fit:
+            return []
     if not fit:
         named = [Figure(kind="map", variable=name) for name in LAYERS if name in dataset]
         fit = [complete_for(dataset, entry, study.axes) for entry in named]
@@ -170,13 +177,17 @@ def _points(study: "Study", first: Picture) -> dict[str, Any]:
     """Return the lattice of points that can be chosen, and what is found at each when it is looked at closely."""
     x, y = map(str, first.data.dims)
     gradient = study.measure.gradient
-    size = study.make_cell().state_size
-    each = 4 * (STATES * min(size, COMPONENTS) + 2 * LAGS + 2 * min(size, EXPONENTS))
-    most = max(2, int(min(LATTICE, np.sqrt(BUDGET * 3 / 4 / each))))
-    values = [first.data[name].values[_stride(first.data.sizes[name], most)].tolist() for name in (x, y)]
     held = {name: value for name, value in first.drawing.at.items() if name in study.axes}
-    places = [{**held, x: a, y: b} for a in values[0] for b in values[1]]
     horizon = None if gradient is None else min(LAGS, gradient.horizon)
+    job = job_at(closely(study, STATES, horizon), place_of(study, held))
+    size = job.cell.state_size
+    each = 4 * (STATES * min(size, COMPONENTS) + 2 * LAGS + 2 * min(size, EXPONENTS))
+    room = min(BUDGET * 3 / 4 / each, OPERATIONS / (job.steps * job.operations))
+    if room < 4:
+        raise InputError("its networks are too large to look at some of them again")
+    most = int(min(LATTICE, np.sqrt(room)))
+    values = [first.data[name].values[_stride(first.data.sizes[name], most)].tolist() for name in (x, y)]
+    places = [{**held, x: a, y: b} for a in values[0] for b in values[1]]
     found = points(study, places, last=STATES, horizon=horizon)
     orbit = found["orbit"].transpose("point", "step", "component").values[..., :COMPONENTS]
     profile = found["log_norms"].transpose("point", "lag").values

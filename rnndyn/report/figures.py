@@ -13,6 +13,7 @@ from rnndyn.report.pictures import Picture
 from rnndyn.report.table import table
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
+from rnndyn.sweep.limit import form
 from rnndyn.sweep.start import RANDOM
 
 if TYPE_CHECKING:
@@ -25,7 +26,14 @@ __all__ = ["Drawn", "draw_figures", "warm_up"]
 
 POINTS = 10_000  # values: of more, lines and hatches are pixels in an SVG too (axes, theory and words never are)
 THUMBNAIL = "thumbnail"  # the name of the small image, which no figure may have
-NAMES = {"map": "Map", "curve": "Curve", "orbit": "Orbit diagram", "profile": "Profile", "trajectory": "Time course"}
+NAMES = {
+    "map": "Map",
+    "curve": "Curve",
+    "limit": "Limit",
+    "orbit": "Orbit diagram",
+    "profile": "Profile",
+    "trajectory": "Time course",
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,9 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
     elif drawing.kind == "curve":
         shown = picture.status if picture.status is None or data.ndim == 1 else _worst(picture.status)
         plot.curve(data, x=drawing.x, error=picture.error, status=shown, theory=picture.theory, title=title, ax=canvas)
+    elif drawing.kind == "limit":
+        options = {"x": drawing.x, "terms": drawing.terms, "theory": picture.theory}
+        plot.limit(data, error=picture.error, title=title, ax=canvas, **options)
     elif drawing.kind == "profile":
         plot.profile(data, exponent=picture.exponent, theory=picture.theory, title=title, ax=canvas)
     elif drawing.kind == "orbit":
@@ -162,11 +173,15 @@ def _caption(picture: Picture, legend: list[str], random: bool) -> str:
     parts = [words.reading(drawing.kind, drawing.variable)]
     if picture.band and drawing.kind == "curve":
         parts.append(f"Band: {picture.band}.")
+    elif drawing.kind == "limit":
+        parts.append(f"Bars: {picture.band}. Lines: weighted least squares, {form(str(drawing.x), drawing.terms)}.")
     elif drawing.mean:
         parts.append(f"Mean over {' and '.join(drawing.mean)}.")
     if picture.exponent is not None and drawing.kind == "profile":
         parts.append("Dotted: the slope that the largest Lyapunov exponent, measured on its own, demands.")
-    if drawing.theory:
+    if drawing.theory and drawing.kind == "limit":
+        parts.append("Crosses: theory, fitted to nothing.")
+    elif drawing.theory:
         parts.append("Dashed: closed formulas, fitted to nothing.")
     if drawing.kind in ("curve", "profile") and lines.reaches_below(picture.data):
         least = picture.data.values[np.isfinite(picture.data.values)].min()

@@ -7,17 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.report import style, words
+from rnndyn.sweep.limit import fit
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from rnndyn.report.style import Canvas
 
-__all__ = ["curve", "orbit", "profile", "reaches_below", "slope_of", "theory_lines", "trajectory"]
+__all__ = ["curve", "limit", "orbit", "profile", "reaches_below", "slope_of", "theory_lines", "trajectory"]
 
 MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
 JOINED = 100  # points in a plane: more are not joined by lines
 NAMED = len(style.SERIES)
+CROSS: dict[str, Any] = {"linestyle": "none", "marker": "x", "markeredgewidth": 2.0}
 FLOOR = -60.0  # nat: of a gradient less is nothing to anybody, and would squeeze the rest (exp(-60) is 1e-26)
 
 
@@ -65,6 +67,41 @@ def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray
         for row in np.unique(np.atleast_2d(values), axis=0):
             (line,) = canvas.ax.plot(x, row, color=_ink(), linewidth=1.1, linestyle=dashes, label=label, zorder=3)
         canvas.handles.append(line)
+
+
+def limit(
+    canvas: "Canvas",
+    data: "xr.DataArray",
+    error: "xr.DataArray | None",
+    terms: int,
+    theory: Mapping[str, NDArray[Any]],
+) -> None:
+    """Draw `data` (N) or (series, N) against 1/N with bars, the fits in 1/N, their limits and theory at 1/N = 0."""
+    axis = str(data.dims[-1])
+    sizes = data[axis].values.astype(float)
+    inverse, ends = 1.0 / sizes, np.linspace(0.0, 1.0 / sizes.min(), 50)
+    spread = data.copy(data=np.zeros(data.shape)) if error is None else error
+    found = fit(data, spread, axis, terms)
+    limits, stderr = np.atleast_1d(found.limit), np.atleast_1d(found.stderr)
+    for number, (label, values, form) in enumerate(_series(data)):
+        look: dict[str, Any] = {"color": form["color"], "linestyle": "none"}
+        bars = np.atleast_2d(spread.values)[number]
+        points = canvas.ax.errorbar(
+            inverse, values, bars, label=label, marker=form.get("marker", "o"), capsize=3, **look
+        )
+        powers = np.atleast_2d(found.coefficients)[number] @ ends ** np.arange(terms + 1)[:, None]
+        canvas.ax.plot(ends, powers, color=form["color"], linewidth=1.2)
+        canvas.ax.errorbar(0.0, limits[number], stderr[number], marker="s", markerfacecolor="none", capsize=6, **look)
+        for formula in theory.values():
+            height = np.broadcast_to(formula, np.atleast_2d(data.values).shape)[number, 0]
+            canvas.ax.plot(0.0, height, **CROSS, color=form["color"], markersize=11, zorder=4)
+        canvas.handles += [points] if label else []
+    for label in theory:
+        canvas.handles += canvas.ax.plot([], [], **CROSS, color=_ink(), markersize=8, label=label)
+    apart = [at for at, value in enumerate(inverse) if value > 0.04 * inverse.max()]
+    canvas.ax.set_xticks([0.0, *inverse[apart]], ["∞", *(words.plain(sizes[at]) for at in apart)])
+    canvas.ax.set_xlabel(f"{axis} (equal steps of 1/{axis})")
+    canvas.ax.set_ylabel(words.scale(data))
 
 
 def profile(canvas: "Canvas", data: "xr.DataArray", exponent: "xr.DataArray | None") -> None:

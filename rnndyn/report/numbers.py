@@ -11,7 +11,7 @@ from rnndyn.report.regimes import regime_classes
 from rnndyn.report.words import plain, superscript
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import complete_for
-from rnndyn.sweep.number import Found, find_numbers
+from rnndyn.sweep.found import Found, find_numbers
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,6 +8,8 @@ import numpy as np
 
 from rnndyn.report import words
 from rnndyn.sweep.curves import LINES
+from rnndyn.sweep.limit import averaged, sizes_from
+from rnndyn.sweep.measures.derived import DERIVED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +27,7 @@ STATUS = {
     "period": "attractors_status",
     "trajectory": "trajectory_status",
     "gradient_slope": "gradient_status",
+    **dict.fromkeys(DERIVED, "status"),
 }
 
 
@@ -53,7 +56,9 @@ def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Pictur
     variable = drawing.variable
     data, spread = _part(dataset, drawing, variable, drawing.index)
     error, band = None, ""
-    if spread is not None:
+    if drawing.kind == "limit":
+        data, error, band = _sizes(dataset, drawing)
+    elif spread is not None:
         count = int(np.prod([dataset.sizes[name] for name in drawing.mean]))
         error, band = spread, f"one standard deviation over {count} values of {' and '.join(drawing.mean)}"
     elif f"{variable}_stderr" in dataset:
@@ -69,9 +74,23 @@ def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Pictur
     return Picture(drawing, data, error, status, theory=theory, band=band, **found)
 
 
+def _sizes(dataset: "xr.Dataset", drawing: "Drawing") -> "tuple[xr.DataArray, xr.DataArray, str]":
+    """Return (means at each size, their standard errors, these in words) of a limit."""
+    variable, axis = drawing.variable, str(drawing.x)
+    values = sizes_from(_fixed(dataset[variable], drawing, drawing.index), axis, drawing.smallest)
+    own = dataset.get(f"{variable}_stderr")
+    error = None if own is None else _fixed(own, drawing, drawing.index).sel({axis: values[axis]})
+    over = [name for name in drawing.mean if name in values.dims]
+    mean, stderr = averaged(values, error, over)
+    count = int(np.prod([values.sizes[name] for name in over]))
+    words = f"one standard error, from the scatter of {count} values of {' and '.join(over)} (widened by Student's t)"
+    return _arranged(mean, drawing), _arranged(stderr, drawing), words if count > 1 else "one standard error"
+
+
 def _one(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray":
     """Return an array of the shape that is drawn: the first of those averaged."""
     like = _fixed(dataset[drawing.variable], drawing, drawing.index)
+    like = sizes_from(like, str(drawing.x), drawing.smallest) if drawing.kind == "limit" else like
     return like.isel({name: 0 for name in drawing.mean if name in like.dims})
 
 
@@ -81,7 +100,9 @@ def _status(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray | None":
         return None
     status = _fixed(dataset[STATUS[drawing.variable]], drawing, ())
     status = status.max([name for name in drawing.mean if name in status.dims], keep_attrs=True)
-    return _arranged(status.broadcast_like(_one(dataset, drawing)), drawing)
+    like = _one(dataset, drawing)
+    status = status.sel({str(drawing.x): like[str(drawing.x)]}) if drawing.kind == "limit" else status
+    return _arranged(status.broadcast_like(like), drawing)
 
 
 def _theory(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> "dict[str, xr.DataArray]":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rnndyn.report.style import Canvas
 
-__all__ = ["curve", "map", "orbit", "profile", "trajectory"]
+__all__ = ["curve", "limit", "map", "orbit", "profile", "trajectory"]
 
 SIGNED = ("exponents", "log_norms", "gradient_slope")
 Theory = Mapping[str, Callable[[Any], Any] | Any]
@@ -92,6 +92,28 @@ def curve(
         if status is not None:
             maps.statuses(canvas, _status(status, data[0] if data.ndim == 2 else data))
         lines.theory_lines(canvas, data[data.dims[-1]].values, _forms(theory, data))
+        canvas.ax.set_title(words.title(data) if title is None else title)
+        return canvas.ax
+
+
+def limit(
+    data: "xr.DataArray",
+    *,
+    x: str | None = None,
+    error: "xr.DataArray | None" = None,
+    terms: int = 1,
+    theory: "Theory | None" = None,
+    title: str | None = None,
+    ax: "Axes | Canvas | None" = None,
+) -> "Axes":
+    """Draw `data` over sizes N against 1/N, with the fit `a + b/N + ..` and its limit; a second dimension: several.
+
+    x: the dimension of the sizes (the first). error: standard errors, which weigh the fit. terms: how many powers of
+    1/N are fitted, as by `rd.extrapolate`. theory: {label: values at each size (and line)}, drawn at 1/N = 0.
+    """
+    data = _lines(_array(data, "data"), x, "rd.plot.limit draws one dimension of sizes, and a second as several")
+    with style.on(ax) as canvas:
+        lines.limit(canvas, data, _like(error, data, "error"), terms, _forms(theory, data))
         canvas.ax.set_title(words.title(data) if title is None else title)
         return canvas.ax
 

@@ -176,7 +176,7 @@ class Canvas:
 
     def shrink(self) -> None:
         """Make a figure that is all ours a small one: the picture and the names of its axes, nothing else."""
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import FixedLocator, MaxNLocator
 
         if self.bar is not None:
             self.bar.remove()
@@ -184,7 +184,10 @@ class Canvas:
         self.figure.set_size_inches(3.6, 2.4)
         self.ax.set_position((0.23, 0.21, 0.73, 0.75))
         for axis in (self.ax.xaxis, self.ax.yaxis):
-            axis.set_major_locator(MaxNLocator(3))
+            if isinstance(axis.get_major_locator(), FixedLocator):  # labels of their own: the first few
+                axis.set_ticks(axis.get_ticklocs()[:4], [label.get_text() for label in axis.get_ticklabels()[:4]])
+            else:
+                axis.set_major_locator(MaxNLocator(3))
             axis.label.set_fontsize(11 if len(axis.label.get_text()) < 26 else 9)
             axis.set_tick_params(labelsize=10)
 

@@ -66,7 +66,15 @@ def scale(data: "xr.DataArray") -> str:
         if "component" in data.coords and data["component"].ndim == 0:
             return f"state {member(data.expand_dims('component'), 'component', 0)}{unit}"
         return f"state{unit}"
-    known = {"attractors": "number of attractors", "period": "shortest period"}
+    known = {
+        "attractors": "number of attractors",
+        "period": "shortest period",
+        "exponent_per_time": "λ₁ per unit time",
+        "mean_exponent_per_time": "mean λ per unit time",
+        "mean_exponent": "mean λ",
+        "dimension_per_unit": "dimension per unit",
+        "entropy_rate_per_unit": "entropy per unit",
+    }
     return known.get(str(data.name), str(data.attrs.get("long_name", data.name or ""))) + unit
 
 
@@ -105,6 +113,7 @@ READING = {
     ("map", "attractors"): "How many attractors random starts reach, and the shortest period among them.",
     ("map", "period"): "The shortest period among the attractors that random starts reach; period 1 is a fixed point.",
     ("curve", "exponents"): "Below zero nearby states meet; above zero they part.",
+    ("limit", ""): "Against the inverse of the number of units; squares on the left: infinitely many.",
     ("curve", "log_norms"): "Below zero the gradient has shrunk on its way back, above zero it has grown.",
     ("profile", "log_norms"): "The size of the gradient that reaches a state so many steps before the loss. A straight "
     "line is exponential fading (falling) or growth (rising); its slope meets the largest Lyapunov exponent.",
@@ -119,4 +128,4 @@ READING = {
 
 def reading(kind: str, variable: str) -> str:
     """Return the sentence that tells how to read a figure."""
-    return READING.get((kind, variable), "")
+    return READING.get((kind, variable), READING.get((kind, ""), ""))

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
@@ -23,7 +23,10 @@ class CellTable(Part):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
     kind: str = Field(description='a name listed by `rnndyn cells`, or `"my_cell.py:Name"` for your own, which runs it')
-    units: Whole | None = Field(default=None, description="the number of units; needed, but for a ready cell in a file")
+    units: Whole | Annotated[str, Field(pattern=r"^[^\W\d]\w*$")] | None = Field(
+        default=None,
+        description="the number of units, or an axis of sizes; needed, but for a ready cell in a file",
+    )
     inputs: Natural = Field(default=0, description="the number of inputs")
 
     @property

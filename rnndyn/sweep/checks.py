@@ -6,7 +6,7 @@ from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.curves import CURVES, LINES
 from rnndyn.sweep.figure import Drawing, complete
 from rnndyn.sweep.inputs import check_inputs
-from rnndyn.sweep.measures import measurements
+from rnndyn.sweep.jobs import jobs, variables
 from rnndyn.sweep.number import check_number
 from rnndyn.sweep.sentences import entry
 from rnndyn.sweep.start import RANDOM, ZERO, check_start
@@ -23,7 +23,7 @@ RESERVED = ("exponent", "lag", "step", "component", "steps", RANDOM, ZERO)
 
 def check_study(study: "Study") -> None:
     """Raise InputError at the first thing in `study` that does not fit the rest."""
-    cell = study.make_cell()
+    _check_sizes(study)
     for name in study.axes:
         if not name.isidentifier():
             raise InputError(f"[axes] {name!r}: a name of letters, digits and _ is needed (it becomes a dimension)")
@@ -32,18 +32,41 @@ def check_study(study: "Study") -> None:
     for key, value in (study.cell.model_extra or {}).items():
         if isinstance(value, str) and value in study.axes:
             raise InputError(f"[cell] {key} = {value!r}: a parameter that is swept stands in [weights]")
-    check_weights(study, cell)
-    check_start(study, cell)
-    check_inputs(study, cell, study.longest())
+    for one in study.sizes():
+        _check_size(one)
     for name in study.axes:
         if not users(study, name):
             raise InputError(f"[axes] {name}: no entry of [weights] uses this axis; use it there or remove it")
-    _check_shown(study, cell)
+    _check_shown(study)
+
+
+def _check_sizes(study: "Study") -> None:
+    """Check the axis that `units` names, if it does."""
+    name = study.size_axis
+    if name is None:
+        return
+    if name not in study.axes:
+        raise InputError(f"[cell] units = {name!r}: neither a number nor an axis; {suggestion(name, study.axes)}")
+    for value in study.axes[name].values:
+        if value < 1 or value != int(value):
+            raise InputError(f"[axes] {name}: {value:g}: the number of units must be a whole number from 1 up")
+
+
+def _check_size(study: "Study") -> None:
+    """Check weights, start and inputs against the cell of one size."""
+    cell = study.make_cell()
+    try:
+        check_weights(study, cell)
+        check_start(study, cell)
+        check_inputs(study, cell, study.longest())
+    except InputError as error:
+        raise InputError(f"{error}" + (f" (of {study.size} units)" if study.size else "")) from None
 
 
 def users(study: "Study", axis: str) -> list[str]:
-    """Return what uses an axis: weights, inputs, the initial state."""
-    found = [name for name, value in study.weights.items() if axis in axes_in(value)]
+    """Return what uses an axis: the number of units, weights, inputs, the initial state."""
+    found = ["units"] if axis == study.size_axis else []
+    found += [name for name, value in study.weights.items() if axis in axes_in(value)]
     if study.inputs is not None and axis in axes_in(study.inputs.model_dump(exclude={"kind", "file"})):
         found.append("inputs")
     if axis in axes_in(study.run.initial_state):
@@ -51,17 +74,16 @@ def users(study: "Study", axis: str) -> list[str]:
     return found
 
 
-def _check_shown(study: "Study", cell: Any) -> None:
+def _check_shown(study: "Study") -> None:
     """Check the figures and numbers against what is measured."""
     names = tuple(study.axes)
     coords: dict[str, Any] = {name: axis.values for name, axis in study.axes.items()}
     dims = {}
-    for measurement in measurements(study, cell):
-        for variable in measurement.variables:
-            if variable.name in names:
-                raise InputError(f"[axes] {variable.name}: the results use this name themselves; choose another")
-            dims[variable.name] = (*variable.axes(names), *variable.dims)
-            coords.update(variable.dims)
+    for variable in variables(study, jobs(study)):
+        if variable.name in names:
+            raise InputError(f"[axes] {variable.name}: the results use this name themselves; choose another")
+        dims[variable.name] = (*variable.axes(names), *variable.dims)
+        coords.update(variable.dims)
     for place, figure in enumerate(study.figure, 1):
         where = entry("figure", place, figure.title)
         drawing = complete(figure, dims, coords, names, where)

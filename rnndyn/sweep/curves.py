@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnndyn.dynamics import theory
+from rnndyn.dynamics import mean_field, theory
 from rnndyn.sweep.inputs import Noise
 from rnndyn.sweep.value import split
 
@@ -151,6 +151,28 @@ def _random_tanh(study: "Study") -> dict[str, Any] | None:
     return {"gain": gain, "noise": scale} if each and scale is not None else None
 
 
+def _random_rate(study: "Study") -> dict[str, Any] | None:
+    """A random network with a step dt: `Rate` and `Leaky` (the same after a change of variables), `Elman` at dt = 1."""
+    cell, weight, given = study.cell, study.weights.get("weight_hh"), dict(study.cell.model_extra or {})
+    if cell.kind not in ("Elman", "Leaky", "Rate") or given.get("activation", "tanh") != "tanh":
+        return None
+    if not set(study.weights) <= {"weight_hh", "dt"} or study.inputs is not None:
+        return None
+    if not isinstance(weight, Mapping) or weight.get("init") != "normal":
+        return None
+    if cell.kind == "Elman":
+        return {"gain": weight.get("gain", 1.0), "dt": 1.0}
+    dt = _single(study.weights.get("dt", given.get("dt", 0.1 if cell.kind == "Rate" else 0.5)))
+    return None if dt is None else {"gain": weight.get("gain", 1.0), "dt": dt}
+
+
+def _per_step(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
+    """Return a function of (gain, dt) per step, of one per unit time."""
+    return lambda gain, dt: dt * function(gain, dt)
+
+
+RANDOM_RATE = 'of a random tanh network (Elman, Leaky, Rate) with weight_hh = { init = "normal", ... } and dt alone'
+
 LINES = {
     "linear_power": Line(
         theory.linear_power,
@@ -179,5 +201,33 @@ LINES = {
         "mean field, infinitely many units",
         f"exponents of {NOISY}",
         _random_tanh,
+    ),
+    "mean_field_rate": Line(
+        _per_step(mean_field.mean_field_rate_exponent),
+        "exponents",
+        "mean field, infinitely many units",
+        f"exponents {RANDOM_RATE}",
+        _random_rate,
+    ),
+    "mean_field_per_time": Line(
+        mean_field.mean_field_rate_exponent,
+        "exponent_per_time",
+        "mean field, infinitely many units",
+        f"exponent_per_time {RANDOM_RATE}",
+        _random_rate,
+    ),
+    "mean_field_mean": Line(
+        _per_step(mean_field.mean_field_mean_exponent),
+        "mean_exponent",
+        "mean field, infinitely many units",
+        f"mean_exponent {RANDOM_RATE}",
+        _random_rate,
+    ),
+    "mean_field_mean_per_time": Line(
+        mean_field.mean_field_mean_exponent,
+        "mean_exponent_per_time",
+        "mean field, infinitely many units",
+        f"mean_exponent_per_time {RANDOM_RATE}",
+        _random_rate,
     ),
 }

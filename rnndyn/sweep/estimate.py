@@ -2,14 +2,16 @@
 
 import math
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnndyn.errors import InputError
 from rnndyn.sweep.grid import Chunk, chunks, fit
-from rnndyn.sweep.measures import Block, measurements
-from rnndyn.sweep.run import chunk_size, cores
+from rnndyn.sweep.jobs import Job, chunk_size, jobs, variables
+from rnndyn.sweep.measures import measurements
+from rnndyn.sweep.run import cores
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -18,6 +20,9 @@ __all__ = ["Estimate", "estimate"]
 
 FEW = 32  # points in the first block timed
 ENOUGH = 0.5  # seconds that a block should take, for its time to mean something
+LONG = 2.0  # seconds: a block that takes more stands for all
+OPERATIONS = 2e9  # multiply-adds of a first block, at most: about a second
+LEAST = 20  # steps that a shortened run has
 
 
 @dataclass(frozen=True)
@@ -50,60 +55,83 @@ class Estimate:
 
 def estimate(study: "Study", threads: int | None = None, timing: bool = True) -> Estimate:
     """Return what a sweep of `study` takes; `timing` runs some points at three places of the grid for a while."""
-    cell = study.make_cell()
-    work = measurements(study, cell)
-    names, size = tuple(study.axes), chunk_size(study, cell, work)
-    largest = max(measurement.bytes for measurement in work) + 8.0 * sum(map(math.prod, cell.shapes.values()))
+    work, names = jobs(study), tuple(study.axes)
+    size = chunk_size(study, work)
     disk = 0.0
-    for measurement in work:
-        for variable in measurement.variables:
-            points = math.prod(len(study.axes[name].values) for name in variable.axes(names))
-            disk += np.dtype(variable.dtype).itemsize * points * math.prod(map(len, variable.dims.values()))
-    seconds, compiling = _timed(study, cell, work, threads, math.prod(size)) if timing else (None, None)
+    for variable in variables(study, work):
+        points = math.prod(len(study.axes[name].values) for name in variable.axes(names))
+        disk += np.dtype(variable.dtype).itemsize * points * math.prod(map(len, variable.dims.values()))
+    timed = [_timed(job, place, threads, math.prod(size)) for place, job in enumerate(work)] if timing else None
     return Estimate(
         study.shape,
         sum(1 for _ in chunks(study.shape, size)),
-        sum(measurement.steps for measurement in work) * study.points,
-        math.prod(size) * (largest + 2 * disk / study.points),
+        sum(job.steps for job in work) * study.points / len(work),
+        math.prod(size) * (max(job.bytes for job in work) + 2 * disk / study.points),
         disk,
         threads or cores(),
-        seconds,
-        compiling,
+        sum(seconds for seconds, _ in timed) if timed else None,
+        sum(compiling for _, compiling in timed) if timed else None,
     )
 
 
-def _timed(study: "Study", cell: Any, work: list[Any], threads: int | None, size: int) -> tuple[float, float]:
-    """Return (seconds of the sweep in chunks of `size` points, seconds of compiling).
+def _timed(job: Job, place: int, threads: int | None, size: int) -> tuple[float, float]:
+    """Return (seconds of the grid of one job in chunks of `size` points, seconds of compiling).
 
-    A call takes so long by itself and so long for each point: two sizes of blocks tell the two apart.
+    A call takes so long by itself and so long for each point: two sizes of blocks tell the two apart. Runs of large
+    networks are shortened; how long a step takes does not depend on how many there are.
     """
+    short, factor = _shortened(job)
     begun = time.monotonic()
-    small = _parts(study, FEW)[0]
-    _compute(study, cell, work, small, threads)
+    few = max(min(FEW, int(OPERATIONS / (short.steps * short.operations))), threads or cores())
+    small = _parts(job, place, few)[0]
+    _compute(short, small, threads)
     compiling = time.monotonic() - begun
-    base = _compute(study, cell, work, small, threads)
-    room, seconds = small.points, base
-    while seconds < ENOUGH and room < min(size, study.points):
-        room = min(4 * room, size, study.points)
-        seconds = _compute(study, cell, work, _parts(study, room)[0], threads)
-    parts = _parts(study, room)
-    chosen = [parts[place] for place in sorted({0, len(parts) // 2, len(parts) - 1})]
-    mean = sum(_compute(study, cell, work, part, threads) for part in chosen) / len(chosen)
+    base = _compute(short, small, threads)
+    room, seconds, total = small.points, base, _points(job)
+    while seconds < ENOUGH and room < min(size, total):
+        room = min(4 * room, size, total)
+        seconds = _compute(short, _parts(job, place, room)[0], threads)
+    parts = _parts(job, place, room)
+    chosen = [parts[at] for at in sorted({0, len(parts) // 2, len(parts) - 1})] if seconds < LONG else parts[:1]
+    mean = sum(_compute(short, part, threads) for part in chosen) / len(chosen)
     points = sum(part.points for part in chosen) / len(chosen)
     each = (mean - base) / (points - small.points) if points > small.points and mean > base else mean / points
     once = max(0.0, base - small.points * each)
-    return study.points * each + math.ceil(study.points / size) * once, max(0.0, compiling - base)
+    return (total * each + math.ceil(total / size) * once) * factor, max(0.0, compiling - base)
 
 
-def _parts(study: "Study", room: int) -> list[Chunk]:
-    return list(chunks(study.shape, fit(study.shape, room)))
+def _shortened(job: Job) -> tuple[Job, float]:
+    """Return a job whose points take at most a second or so, and by how much it is shorter: fewer steps of `[run]`."""
+    run, most = job.study.run, OPERATIONS / 4 / job.operations
+    if job.steps <= most:
+        return job, 1.0
+    share = most / job.steps
+    less = {"steps": max(LEAST, int(run.steps * share)), "transient": int(run.transient * share)}
+    study = job.study.model_copy(update={"run": run.model_copy(update=less)})
+    try:
+        short = replace(job, study=study, work=measurements(study, job.cell))
+    except InputError:  # something that is kept needs all the steps
+        return job, 1.0
+    return short, job.steps / short.steps
 
 
-def _compute(study: "Study", cell: Any, work: list[Any], part: Any, threads: int | None) -> float:
-    axes = {name: axis.values[piece] for (name, axis), piece in zip(study.axes.items(), part.slices, strict=True)}
-    begun = time.monotonic()
-    for measurement in work:
-        measurement(Block(study, cell, axes, part.first, threads))
+def _points(job: Job) -> int:
+    """Return the number of grid points of one size."""
+    return job.study.points // (1 if job.study.size is None else job.study.shape[0])
+
+
+def _parts(job: Job, place: int, room: float) -> list[Chunk]:
+    """Return blocks of about `room` points that cover the grid of a job, the one at `place` of the axis of sizes."""
+    shape = job.study.shape
+    if job.study.size is None:
+        return list(chunks(shape, fit(shape, room)))
+    return [part for part in chunks(shape, (1, *fit(shape[1:], room))) if part.corner[0] == place]
+
+
+def _compute(job: Job, part: Chunk, threads: int | None) -> float:
+    begun, block = time.monotonic(), job.block(part, threads)
+    for measurement in job.work:
+        measurement(block)
     return time.monotonic() - begun
 
 

@@ -58,6 +58,38 @@ beta = 0.3                # a keyword of its constructor
 [weights]
 alpha = "w"
 """,
+    "sizes": """
+[cell]
+kind = "Elman"
+units = "N"               # an axis: networks of several sizes, one size after another
+
+[axes]
+N = [2, 4, 8]             # always the first dimension of the result
+net = [0, 1]
+
+[weights]
+weight_hh = { init = "normal", gain = 2.0, seed = "net" }
+
+[measure.lyapunov]
+keep = 1                  # all are computed, and one is kept: every size has as many
+derive = ["dimension_per_unit", "entropy_per_unit", "mean_exponent"]
+
+[[figure]]
+kind = "limit"
+variable = "mean_exponent"
+mean = ["net"]
+terms = 1
+smallest = 4
+theory = ["mean_field_mean"]
+
+[[number]]
+label = "Mean exponent of infinitely many units"
+variable = "mean_exponent"
+extrapolate = "N"
+terms = 1
+smallest = 4
+theory = "mean_field_mean"
+""",
     "axes": """
 [axes]
 w = { start = 0.5, stop = 1.5, num = 3 }
@@ -153,7 +185,10 @@ seed = 7
 """,
     "measure lyapunov": """
 [measure.lyapunov]
-k = 1
+k = 2
+whole_up_to = 2
+keep = 1
+derive = ["dimension", "entropy", "memory_time"]
 qr_every = 4
 tolerance = 0.02
 limit = 4000

@@ -9,6 +9,7 @@ from pydantic import Field, FiniteFloat
 
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.grid import nearest_place
+from rnndyn.sweep.limit import check_limit
 from rnndyn.sweep.part import Listed, Part, Whole
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AXES_OF_VARIABLES", "Drawing", "Figure", "complete", "complete_for"]
 
-Kind = Literal["map", "curve", "orbit", "profile", "trajectory"]
+Kind = Literal["map", "curve", "limit", "orbit", "profile", "trajectory"]
 Number = int | FiniteFloat
 Values = Annotated[tuple[Number, ...], Listed, Field(min_length=1)]
 Numbered = Annotated[tuple[Whole, ...], Listed, Field(min_length=1)]
@@ -30,7 +31,8 @@ SERIES = 8  # lines in one figure, unless `at` lists more
 class Figure(Part):
     """`[[figure]]`: one picture of the page; the first one answers the question.
 
-    map: a variable over two axes, in colour. curve: over one axis, as lines with their error bands. orbit: the states
+    map: a variable over two axes, in colour. curve: over one axis, as lines with their error bands. limit: over an axis
+    of sizes N, against 1/N, with the fit in 1/N and what it says of infinitely many. orbit: the states
     of the last steps over one axis (orbit diagram). profile: the log gradient norm over the lag. trajectory: the state
     over the steps, or one component against another.
     """
@@ -65,6 +67,10 @@ class Figure(Part):
     theory: Annotated[tuple[str, ...], Listed] = Field(
         default=(), description="closed forms drawn over it, by name (listed below); none"
     )
+    terms: Annotated[int, Field(ge=1, le=4)] = Field(
+        default=1, description="of a limit, how many powers of 1/N are fitted: 1 is a line, 2 a parabola"
+    )
+    smallest: Whole | None = Field(default=None, description="of a limit, the smallest size drawn and fitted; all")
     title: str = Field(default="", description="its title; made from the variable")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] | None = Field(
         default=None, description="the name of its file, without ending; made from kind and variable"
@@ -92,6 +98,8 @@ class Drawing:
     theory: tuple[str, ...]
     title: str
     name: str | None
+    terms: int = 1
+    smallest: int | None = None
 
 
 def complete(
@@ -127,7 +135,12 @@ def complete(
     if kind in ("orbit", "trajectory"):
         taken.add("step")
     at = _at(where, figure, own, coords, taken, series)
-    return Drawing(kind, variable, x, y, series, index, at, figure.mean, figure.theory, figure.title, figure.name)
+    if kind == "limit":
+        check_limit(where, str(x), coords[str(x)], figure.terms, figure.smallest)
+    elif figure.terms > 1 or figure.smallest is not None:
+        raise InputError(f"{where}: terms and smallest are of a figure of kind 'limit'")
+    shown = (figure.mean, figure.theory, figure.title, figure.name, figure.terms, figure.smallest)
+    return Drawing(kind, variable, x, y, series, index, at, *shown)
 
 
 def complete_for(dataset: "xr.Dataset", figure: Figure, axes: Iterable[str]) -> Drawing:

@@ -1,7 +1,8 @@
 """`{init = ...}` in `[weights]`: matrices drawn at random, structured ones, and arrays from files.
 
 N is the number of units. A weight of several gates is made gate by gate, each block of N rows by itself and under a
-name of its own, so that the blocks are independent. The draws depend on (study seed, weight, gate, `seed`) only.
+name of its own, so that the blocks are independent. The draws depend on (study seed, weight, gate, `seed`) only, and,
+in a study of several sizes, on the size.
 """
 
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -58,8 +59,8 @@ class Drawn(Initialiser):
         """Return the array (axes of the block..., *shape) for a weight or one gate of it."""
         wanted = along(self.seed, block)
         different, places = np.unique(wanted, return_inverse=True)
-        draws = np.stack([self.matrix(shape, generator(study.run.seed, name, int(seed))) for seed in different])
-        return _scaled(along(self.gain, block), draws[places.reshape(wanted.shape)], shape)
+        draws = [self.matrix(shape, generator(study.run.seed, name, int(seed), study.size)) for seed in different]
+        return _scaled(along(self.gain, block), np.stack(draws)[places.reshape(wanted.shape)], shape)
 
 
 class Normal(Drawn):

@@ -36,7 +36,10 @@ def attributes(study: "Study", cell: Any, manifest: dict[str, Any]) -> dict[str,
     return {
         "title": study.title or study.name,
         "study": study.model_dump_json(exclude_none=True),
-        "cell": json.dumps({key: getattr(cell, key) for key in ("name", "units", "inputs", "equation", "source")}),
+        "cell": json.dumps(
+            {key: getattr(cell, key) for key in ("name", "units", "inputs", "equation", "source")}
+            | ({} if study.size_axis is None else {"units": study.size_axis})
+        ),
         "manifest": json.dumps(manifest),
     }
 

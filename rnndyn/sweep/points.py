@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.grid import nearest_place
+from rnndyn.sweep.jobs import chunk_size, job_at
 from rnndyn.sweep.labels import OWN
-from rnndyn.sweep.measures import Arrays, Block, Measure, measurements
+from rnndyn.sweep.measures import Arrays, Block, Measure
 from rnndyn.sweep.measures.gradient import GradientMeasure
 from rnndyn.sweep.measures.lyapunov import LyapunovMeasure
 from rnndyn.sweep.measures.trajectory import TrajectoryMeasure, component_names
-from rnndyn.sweep.run import chunk_size, cores
+from rnndyn.sweep.run import cores
 from rnndyn.sweep.value import Together
 
 if TYPE_CHECKING:
@@ -51,7 +52,11 @@ def points(
     wanted = [at] if isinstance(at, Mapping) else list(at)
     if not wanted:
         raise InputError("at: no point is named")
-    found = _look(closely(study, last, horizon), [place_of(study, point) for point in wanted], threads or cores())
+    places = [place_of(study, point) for point in wanted]
+    sizes = {0 if study.size_axis is None else place[0] for place in places}
+    if len(sizes) > 1:
+        raise InputError(f"networks of several sizes, {study.size_axis}, cannot be looked at together: choose one")
+    found = _look(closely(study, last, horizon).of_size(sizes.pop()), places, threads or cores())
     return found.isel(point=0) if isinstance(at, Mapping) else found
 
 
@@ -87,11 +92,11 @@ def _look(study: "Study", places: Sequence[tuple[int, ...]], threads: int) -> "x
     """Return what the study measures at the places, over `point`; no call holds more points than one of the sweep."""
     import xarray as xr
 
-    cell, along = study.make_cell(), tuple(np.transpose(places))
+    job, along = job_at(study, places[0]), tuple(np.transpose(places))
+    cell, work = job.cell, job.work
     index = np.ravel_multi_index(along, study.shape)
     axes = {name: axis.values[at] for (name, axis), at in zip(study.axes.items(), along, strict=True)}
-    work = measurements(study, cell)
-    parts = max(threads, -(-len(places) // math.prod(chunk_size(study, cell, work))))
+    parts = max(threads, -(-len(places) // math.prod(chunk_size(study, [job]))))
 
     def measure(part: NDArray[np.int64]) -> Arrays:
         block = Block(study, cell, Together({name: values[part] for name, values in axes.items()}), index[part], 1)

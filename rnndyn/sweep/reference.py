@@ -39,6 +39,13 @@ initialiser `{ init = ... }`; or, for a cell with gates, a table of any of these
 """
 
 
+SIZES = """\
+`units` may be an axis: the networks of each size are computed one size after another, with weights drawn anew for each.
+The axis is the first dimension of the result, and a variable must be as long for every size: keep a number of exponents
+that all have. `extrapolate` of a number and a figure of kind `limit` tell the limit of infinitely many units.
+"""
+
+
 def reference() -> str:
     """Return the reference as Markdown."""
     parts = [OPENING, _code(BASE)]
@@ -54,6 +61,7 @@ def tables() -> Iterator[tuple[str, str, type[BaseModel] | None, str]]:
     yield "Top level", "", Study, "study"
     yield "`[cell]`", _doc(CellTable), CellTable, "cell"
     yield "`[axes]`", _doc(Axis), Axis, "axes"
+    yield "Networks of several sizes", SIZES, None, "sizes"
     yield "`[weights]`", WEIGHTS, None, "weights"
     for name, init in INITIALISERS.items():
         yield f'`{{ init = "{name}" }}`', _doc(init), init, f"init {name}"

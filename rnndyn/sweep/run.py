@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import math
 import os
 import threading
 import time
@@ -16,9 +15,9 @@ from rnndyn.dynamics.progress import Choice, Progress, progress_display
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
 from rnndyn.sweep.checks import check_study
-from rnndyn.sweep.grid import Chunk, chunk_shape, chunks
+from rnndyn.sweep.grid import Chunk, chunks
+from rnndyn.sweep.jobs import Job, chunk_size, job_of, jobs, variables
 from rnndyn.sweep.labels import attributes, coordinates
-from rnndyn.sweep.measures import Block, Measurement, measurements
 from rnndyn.sweep.provenance import identity
 from rnndyn.sweep.store import CARD, FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, report_files
 from rnndyn.sweep.study import Study, read_study
@@ -26,9 +25,7 @@ from rnndyn.sweep.study import Study, read_study
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["chunk_size", "cores", "cost", "run_study", "sweep"]
-
-STEP = 8  # multiply-adds that a step takes beside its products
+__all__ = ["cores", "cost", "run_study", "sweep"]
 
 
 def sweep(
@@ -69,29 +66,28 @@ def run_study(
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: expected at least 1")
     check_study(study)
-    cell = study.make_cell()
-    work = measurements(study, cell)
+    work = jobs(study)
     directory = None if directory is None else Path(directory)
-    manifest = _manifest(study, cell, work, directory)
-    variables = [variable for measurement in work for variable in measurement.variables]
-    labels = coordinates(study, variables)
+    manifest = _manifest(study, work, directory)
+    found = variables(study, work)
+    labels, told = coordinates(study, found), attributes(study, work[0].cell, manifest)
     if directory is None:
-        memory = Memory(manifest, variables, labels)
-        _fill(study, cell, work, memory, threads, progress, meanwhile)
-        return _with_folder(memory.dataset(attributes(study, cell, manifest)), study)
+        memory = Memory(manifest, found, labels)
+        _fill(study, work, memory, threads, progress, meanwhile)
+        return _with_folder(memory.dataset(told), study)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: a folder is needed")
     directory.mkdir(parents=True, exist_ok=True)
     with files.hold(directory):
         if fresh:
             clear(directory)
-        store = None if fresh else Store.open(directory, manifest, variables)
+        store = None if fresh else Store.open(directory, manifest, found)
         if store is None:
-            store = Store.create(directory, manifest, variables, labels, attributes(study, cell, manifest))
+            store = Store.create(directory, manifest, found, labels, told)
         else:
-            store.describe(manifest, attributes(study, cell, manifest))
+            store.describe(manifest, told)
         store.sweep_up()
-        _fill(study, cell, work, store, threads, progress, meanwhile)
+        _fill(study, work, store, threads, progress, meanwhile)
         return _with_folder(store.dataset(), study)
 
 
@@ -116,27 +112,19 @@ def clear(directory: Path) -> None:
 
 def cost(study: Study) -> float:
     """Return about how long a sweep takes beside others, in multiply-adds."""
-    cell = study.make_cell()
-    steps = sum(measurement.steps for measurement in measurements(study, cell)) * study.points
-    return steps * (STEP + sum(math.prod(shape) for shape in cell.shapes.values()))
+    work = jobs(study)
+    return sum(job.steps * job.operations for job in work) * study.points / len(work)
 
 
-def chunk_size(study: Study, cell: Any, work: list[Measurement]) -> tuple[int, ...]:
-    """Return the size of a chunk along each axis."""
-    weights = 8.0 * sum(math.prod(shape) for shape in cell.shapes.values())
-    memory = max(measurement.bytes for measurement in work) + weights
-    return chunk_shape(study.shape, memory, sum(measurement.steps for measurement in work) * weights / 8)
-
-
-def _manifest(study: Study, cell: Any, work: list[Measurement], directory: Path | None) -> dict[str, Any]:
-    size = chunk_size(study, cell, work)
+def _manifest(study: Study, work: list[Job], directory: Path | None) -> dict[str, Any]:
+    size = chunk_size(study, work)
     return {
         "format": FORMAT,
         "name": study.name,
         "file": study.file,
         "command": study.command(directory),
         "study": study.text,
-        "identity": identity(study, cell),
+        "identity": identity(study, work[0].cell),
         "chunks": {
             "axes": list(study.axes),
             "grid": list(study.shape),
@@ -153,8 +141,7 @@ def _manifest(study: Study, cell: Any, work: list[Measurement], directory: Path 
 
 def _fill(
     study: Study,
-    cell: Any,
-    work: list[Measurement],
+    work: list[Job],
     store: Store | Memory,
     threads: int | None,
     progress: Choice,
@@ -165,24 +152,24 @@ def _fill(
 
     if store.manifest["finished"]:
         return
-    everything = list(chunks(study.shape, tuple(store.manifest["chunks"]["shape"])))
-    per_point = sum(measurement.steps for measurement in work)
+    everything = [(job_of(work, one), one) for one in chunks(study.shape, tuple(store.manifest["chunks"]["shape"]))]
+    total = sum(job.cost * chunk.points for job, chunk in everything)
+    done = sum(job.cost * chunk.points for job, chunk in everything if chunk.index in store.done)
     store.manifest["threads"] = sorted({*store.manifest["threads"], threads or cores()})
-    done = per_point * sum(chunk.points for chunk in everything if chunk.index in store.done)
     seconds = store.manifest["seconds"]
     before, compiled = seconds["compile"], set[str]()
     aside = threading.Thread(target=_quietly, args=(meanwhile,), daemon=True)
     aside.start()
-    display_of = progress_display(progress, per_point * study.points, done)
+    display_of = progress_display(progress, total, done)
     written: list[Future[None]] = []
     with display_of as display, ThreadPoolExecutor(1) as writer, compile_clock() as clock:
         display.say("starting", pause=True)
         display.at(done)
-        for chunk in everything:
+        for job, chunk in everything:
             if chunk.index in store.done:
                 continue
             start = time.monotonic()
-            arrays = _compute(study, cell, work, chunk, threads, display, compiled)
+            arrays = _compute(job, chunk, threads, display, compiled)
             seconds["compile"] = before + clock.seconds
             seconds["sweep"] += time.monotonic() - start
             if written:
@@ -207,21 +194,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _compute(
-    study: Study,
-    cell: Any,
-    work: list[Measurement],
-    chunk: Chunk,
-    threads: int | None,
-    display: Progress,
-    compiled: set[str],
-) -> dict[str, Any]:
+def _compute(job: Job, chunk: Chunk, threads: int | None, display: Progress, compiled: set[str]) -> dict[str, Any]:
     """Return the variables of one chunk; `compiled` are the measurements whose kernels are there."""
-    axes = zip(study.axes.items(), chunk.slices, strict=True)
-    block = Block(study, cell, {name: axis.values[part] for (name, axis), part in axes}, chunk.first, threads)
+    block = job.block(chunk, threads)
     arrays: dict[str, Any] = {}
-    for measurement in work:
-        before, steps = display.done, measurement.steps * chunk.points
+    for measurement in job.work:
+        before, steps = display.done, measurement.steps * job.share * chunk.points
         report = _reporter(display, measurement.name, before, steps)
         new = measurement.name not in compiled
         display.say(f"compiling {measurement.name}" if new else measurement.name, pause=new)
@@ -229,7 +207,7 @@ def _compute(
         display.at(before + steps)
         compiled.add(measurement.name)
         for variable in measurement.variables if result else ():
-            kept = [n for name, n in zip(study.axes, chunk.shape, strict=True) if name not in variable.at]
+            kept = [n for name, n in zip(job.study.axes, chunk.shape, strict=True) if name not in variable.at]
             shape = (*kept, *map(len, variable.dims.values()))
             if result[variable.name].shape != shape:
                 raise AssertionError(f"{variable.name}: shape {result[variable.name].shape}, expected {shape}")

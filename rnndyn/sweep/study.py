@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SerializeAsAny, ValidationError
+from pydantic import model_validator as validator
 
 from rnndyn.errors import InputError, nearest, suggestion
 from rnndyn.sweep.axis import Axis
@@ -86,6 +87,17 @@ class Study(Part):
     _text: str = PrivateAttr("")
     _folder: Path = PrivateAttr(Path())
     _changes: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _size: int | None = PrivateAttr(None)
+
+    @validator(mode="before")
+    @classmethod
+    def _sizes_first(cls, value: Any) -> Any:
+        """Put the axis of sizes before the others: sizes are computed one after another."""
+        cell, axes = (value.get(key) for key in ("cell", "axes")) if isinstance(value, Mapping) else (None, None)
+        name = cell.get("units") if isinstance(cell, Mapping) else None
+        if not isinstance(axes, Mapping) or not isinstance(name, str) or name not in axes:
+            return value
+        return {**value, "axes": {name: axes[name], **axes}}
 
     @property
     def name(self) -> str:
@@ -133,8 +145,36 @@ class Study(Part):
         """The folder of the study file; files that it names are looked for there."""
         return self._folder
 
+    @property
+    def size_axis(self) -> str | None:
+        """The axis that holds the number of units, the first one; None if that is one number."""
+        return self.cell.units if isinstance(self.cell.units, str) else None
+
+    @property
+    def size(self) -> int | None:
+        """The number of units, of one size out of several; None otherwise."""
+        return self._size
+
+    def of_size(self, place: int) -> "Study":
+        """Return the study with the number of units at a place of the axis of sizes, on the same grid."""
+        if self.size_axis is None:
+            return self
+        units = int(self.axes[self.size_axis].values[place])
+        one = self.model_copy(update={"cell": self.cell.model_copy(update={"units": units})})
+        one._size = units
+        return one
+
+    def sizes(self) -> list["Study"]:
+        """Return the study of each size, in order; itself if there is one only."""
+        if self.size_axis is None:
+            return [self]
+        return [self.of_size(place) for place in range(len(self.axes[self.size_axis].values))]
+
     def make_cell(self) -> Any:
-        """Return the cell; raises InputError for an unknown kind or keyword. A file in `kind` is run."""
+        """Return the cell, of a study of one size; raises InputError for an unknown kind or keyword.
+
+        A file in `kind` is run.
+        """
         return make_cell(self.cell, self._folder)
 
     def longest(self) -> int:

@@ -32,10 +32,14 @@ class Together(dict[str, NDArray[Any]]):
 WORDS = ("init", "kind", "file")  # keys whose text is no axis
 
 
-def generator(study_seed: int, name: str, seed: int) -> np.random.Generator:
-    """Return random numbers that depend on (study seed, name, seed value) and on nothing else."""
+def generator(study_seed: int, name: str, seed: int, size: int | None = None) -> np.random.Generator:
+    """Return random numbers that depend on (study seed, name, seed value) and on nothing else.
+
+    size: one size of networks out of several, each with draws of its own.
+    """
     word = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([study_seed, word, seed])))
+    several = [] if size is None else [size]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([study_seed, word, seed, *several])))
 
 
 def split(entry: str) -> tuple[str, float]:
