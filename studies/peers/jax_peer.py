@@ -18,7 +18,7 @@ PICKS = {
     "elman2": (("vmap, linalg.qr", 4096), ("batch last, Gram-Schmidt by entries", 512)),
     "elman8": (("vmap, linalg.qr", 4096), ("batch last, Gram-Schmidt", 512)),
     "elman32": (("vmap, linalg.qr", 256), ("vmap, linalg.qr", 256)),
-    "elman64": (("vmap, linalg.qr", 32), ("vmap, linalg.qr", 32)),
+    "elman64": (("vmap, linalg.qr", 96), ("one at a time, linalg.qr", 96)),
     "elman128": (("vmap, linalg.qr", 16), ("one at a time, linalg.qr", 1)),
     "elman512": (("vmap, linalg.qr", 2), ("one at a time, linalg.qr", 1)),
     "elman512k32": (("vmap, linalg.qr", 4), ("one at a time, linalg.qr", 1)),

@@ -96,7 +96,8 @@ def product_calls(work: Workload, threads: int) -> dict[str, tuple[Callable, int
     `orbit` moves the state only (fewer networks, since it keeps all states). Each in a short and a long form, long
     enough that both run the kernel that the timed calls run.
     """
-    short, long = (512, 1536) if work.units < 8 else (256, 768) if work.units < 32 else (16, 96)
+    lengths = {2: (512, 1536), 8: (256, 768), 128: (64, 1024)}
+    short, long = next((both for most, both in lengths.items() if work.units <= most), (16, 96))
     endless = 1 << 20
     fewer = work.part(batch=max(threads, work.batch // 8))
 
