@@ -13,9 +13,9 @@ from .tangent import ALIVE, BATCH, BATCHES, END, LAST, NEXT, PACE, SHORTEST, SPA
 from .tiles import aligned
 
 # Steps after which points whose frames need the same interval are put side by side: a tile is orthogonalised whenever
-# one of its lanes is due. Kernel, all exponents, ns a step without and with: tanh N = 2: 4.8, 3.9; N = 8: 67, 57; LSTM
-# N = 8: 449, 414.
-REGROUPED = (64, 256)
+# one of its lanes is due. Kernel, all exponents, ns a step without and with: tanh N = 2: 4.8, 4.0; N = 8: 67, 57; LSTM
+# N = 8: 449, 416. A second time, after 256 steps, costs two units as much as it gains.
+REGROUPED = (128,)
 CLOCK = [LAST, NEXT, UNTIL, END, TRANSIENT]  # lanes of `tally` that are times
 REGISTERS = 4  # of a lane of error bars: a sum takes four cycles to come back
 
@@ -191,7 +191,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
             some = sums[:, : closed * columns * w]
             pieces.sort(order)
             for array in (packed, full, frames, squares, powers, levels, lost, tally, some):
-                array[:] = run.pack(run.unpack(array, count)[new])
+                array[:] = run.pack(array.reshape(tiles, -1, w)[new // w, :, new % w])
     advance(begun, steps)
     clock[:, CLOCK] += passed
     place = np.arange(count) if order is None else np.argsort(order)
