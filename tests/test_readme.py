@@ -11,7 +11,7 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
 def by_subject(snippet):
-    words = ("rd.sweep", "torch", "Stage", "Field", "Stack", "plot", "gains")
+    words = ("rd.sweep", "torch", "Stage", "Field", "Stack", "plot", "tolerance", "kaplan_yorke", "Noise", "gains")
     return next(word for word in words if word in snippet)
 
 
