@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import twin
-from support import EPS, assert_close, build, exponent_rounding, log_moduli, random_weights, rotation, rounding
+from support import EPS, ROOT, assert_close, build, exponent_rounding, log_moduli, random_weights, rotation, rounding
 
 import rnndyn as rd
 
@@ -234,3 +234,18 @@ def test_leaky_stability_is_not_that_of_the_weights():
     np.testing.assert_allclose(found, np.log(moduli), rtol=0, atol=exponent_rounding(2))
     assert (found < 0).tolist() == [True, True, False, True]
     assert np.abs(np.linalg.eigvals(matrices[:3])).max(axis=-1).min() > 1
+
+
+@pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.toml")), ids=lambda path: path.stem)
+def test_trap_11_natural_logarithm_and_unit_of_time_are_in_every_label(study):
+    from rnndyn.sweep import read_study
+    from rnndyn.sweep.jobs import jobs
+
+    for job in jobs(read_study(study)):
+        for variable in (variable for measurement in job.work for variable in measurement.variables):
+            attrs = variable.attrs
+            if "exponent" in variable.name:
+                assert attrs["units"].startswith("nat/"), variable.name
+                assert attrs["units"].removeprefix("nat/") in ("step", "time"), attrs["units"]
+            if variable.name == "log_norms":
+                assert (attrs["units"], "ln" in attrs["long_name"]) == ("nat", True)
