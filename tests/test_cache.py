@@ -310,3 +310,14 @@ def test_refusals(reason, tmp_path):
     assert "function 'helper'" in told if reason == "helper" else "function 'step'" in told
     assert str(path) in told
     assert "a rule holds assignments, arithmetic" in told
+
+
+def test_two_runs_of_equal_cells_compile_side_by_side():
+    """What one run told the compiler of its cell is there for the other, whichever ends first."""
+    from rnndyn.kernels import rule
+
+    one, other = (rule.bind(rd.GRU(2)) for _ in range(2))
+    kinds = [rule._typeof_stage(bound.stages[0], None) for bound in (one, other)]
+    assert kinds[0] == kinds[1]
+    del other
+    assert rule._STAGES[one.stages[0].digest].plan == one.stages[0].plan

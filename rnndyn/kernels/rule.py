@@ -2,7 +2,6 @@
 
 import hashlib
 import numbers
-import weakref
 
 import numpy as np
 from numba.core import types
@@ -108,12 +107,14 @@ for _kind in (StageType, CellType):
         return context.get_dummy_value()
 
 
-_STAGES = weakref.WeakValueDictionary()  # digest -> BoundStage, for typing while its cell lives
+# digest -> a BoundStage, for typing. Not weakly: of two threads that compile for equal cells, one could take the entry
+# away from the other when it ends.
+_STAGES: dict = {}
 
 
 @typeof_impl.register(BoundStage)
 def _typeof_stage(stage, context):
-    _STAGES[stage.digest] = stage
+    _STAGES.setdefault(stage.digest, stage)
     return StageType(stage.digest)
 
 
