@@ -45,18 +45,14 @@ def sums_and_errors(growth):
 
     Where most points have as many whole batches, as all that end alike have, a kernel takes the sums as they lie.
     """
-    batches = getattr(growth, "batches", None)
-    if batches is None:
-        return total(growth.sums), standard_error(growth.sums, growth.spans, growth.steps)
-    whole = np.minimum(growth.steps // growth.spans, batches.rows)
-    alike = growth.alive & (whole == whole.max())
-    number = int(whole.max())
-    if number < 2:
+    batches, whole = getattr(growth, "batches", None), growth.steps // growth.spans
+    number = 0 if batches is None else min(int(whole.max()), batches.rows)
+    if batches is None or number < 2:
         return total(growth.sums), standard_error(growth.sums, growth.spans, growth.steps)
     summed, errors = batches.totals(number, tables(number))
     errors = errors / (number * growth.spans)[:, None]
-    if not alike.all():
-        others = np.flatnonzero(~alike)
+    others = np.flatnonzero(~growth.alive | (whole < number))
+    if len(others):
         sums = batches.array(others)
         summed[others] = total(sums)
         errors[others] = standard_error(sums, growth.spans[others], growth.steps[others])

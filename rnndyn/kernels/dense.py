@@ -19,13 +19,13 @@ from .dense_tile import across, multiply_packed, width_of
 from .dual import load_rows, push
 from .helper import helper
 from .known import numbers
-from .lane import absolute, earliest, full, maximum, minimum, select, some
+from .lane import absolute, earliest, full, select, some
 from .machine import flush_denormals, restore_denormals
 from .memory import load, store
 from .orbit import BOUND
 from .rule import by_direction, enters, gates, leaves, places, products, stages
 from .step import _forward_unit, _tangent_duals, _tangent_unit, along, values_of
-from .tangent import ALIVE, CALM, LAST, LONGEST, NEVER, NEXT, PACE, PATIENCE, UNTIL, close_batch, due_next, is_finite
+from .tangent import ALIVE, LAST, NEVER, NEXT, is_finite, schedule
 
 PANEL = 8
 
@@ -147,28 +147,6 @@ def _strayed(one, state, n, m, fields):
     return ~bounded
 
 
-@helper
-def _schedule(one, columns, t, poor, rich, adapt, batch, squares, powers, levels, lost, sums, tally):
-    """After a re-orthogonalisation at time t: its batch, and when the next one is due (the law of `tangent`)."""
-    now, pace, until = full(one, t), load(one, tally, PACE), load(one, tally, UNTIL)
-    store(one, tally, LAST, now)
-    ended = now >= until
-    if some(ended):
-        until = close_batch(one, columns, t, now, until, ended, batch, squares, powers, levels, lost, sums, tally)
-    following = now + pace
-    if adapt:
-        calm = (load(one, tally, CALM) + 1.0) * rich
-        longer = calm >= 1.0 * PATIENCE
-        pace = select(longer, minimum(pace * 2.0, full(one, 1.0 * LONGEST)), pace)
-        pace = select(poor > 0.0, maximum(pace * 0.5, full(one, 1.0)), pace)
-        store(one, tally, PACE, pace)
-        store(one, tally, CALM, select(longer, 0.0, calm))
-        following = due_next(now, until, pace)
-    alive = load(one, tally, ALIVE) > 0.0
-    upcoming = select(alive, minimum(following, until), NEVER)
-    store(one, tally, NEXT, select(until >= NEVER, NEVER, upcoming))
-
-
 def lyapunov(
     one, cell, sizes, at, first, steps, total, stride, adapt, batch, team, rank, threads, theta, u, x, a, da, partials,
     state, frame, spare, flipped, dots, inverses, before, shifts, marks, squares, powers, levels, lost, sums, tally,
@@ -189,7 +167,13 @@ def lyapunov(
                 marks, squares, powers, lost, full(one, t) - load(one, tally, LAST), team, rank, threads,
             )  # fmt: skip
             if rank == 0:
-                _schedule(one, columns, t, poor, rich, adapt, batch, squares, powers, levels, lost, sums, tally)
+                now, upcoming = full(one, t), load(one, tally, NEXT)
+                upcoming = schedule(
+                    one, fields * n, columns, t, now >= upcoming, load(one, tally, ALIVE) > 0.0, upcoming, poor, rich,
+                    adapt, batch, squares, powers, levels, lost, sums, tally,
+                )  # fmt: skip
+                store(one, tally, LAST, now)
+                store(one, tally, NEXT, upcoming)
             meet(team, threads)
             soon = earliest(load(one, tally, NEXT))
         if some(load(one, tally, ALIVE) <= 0.0):

@@ -10,7 +10,7 @@ from .machine import register_bits
 from .step import COLUMNS, kept
 from .stream import Pieces
 from .tangent import ALIVE, BATCH, BATCHES, END, LAST, NEXT, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, UNTIL
-from .tiles import aligned
+from .tiles import aligned, unpack
 
 # Steps after which points whose frames need the same interval are put side by side: a tile is orthogonalised whenever
 # one of its lanes is due. Kernel, all exponents, ns a step without and with: tanh N = 2: 4.8, 4.0; N = 8: 67, 57; LSTM
@@ -78,10 +78,8 @@ class Batches:
             return sums.sum(axis=0), found.reshape(sums.shape[1:])
         totals, errors = (aligned((len(self.tiles), self.k * self.width), np.float64) for _ in range(2))
         _total_errors(self.tiles, number, self.k, self.width, tables, totals, errors)
-        return tuple(
-            array.reshape(-1, self.k, self.width).transpose(0, 2, 1).reshape(-1, self.k)[self.place]
-            for array in (totals, errors)
-        )
+        lanes = len(self.tiles) * self.width
+        return tuple(unpack(array, self.width, lanes)[self.place] for array in (totals, errors))
 
 
 def single(sums, rests):
@@ -199,14 +197,11 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     def points(array):
         return run.unpack(array, count) if order is None else run.unpack(array, count)[place]
 
-    def last_frame():
-        found = points(frames[:, : columns * layout.width * w]).reshape(count, columns, -1)
-        return np.ascontiguousarray(found[:, :, :values].transpose(0, 2, 1))
-
     books = (points(squares), points(powers), points(levels), points(lost), one(LAST)[place], one(ALIVE)[place])
     return summed(
         lambda rests: Batches(sums, columns, w, place, rests), spans, transient, books,
-        lambda: points(full)[:, :values], last_frame,
+        lambda: points(full)[:, :values],
+        lambda: frames_of(points(frames[:, : columns * layout.width * w]), columns, values),
     )  # fmt: skip
 
 
@@ -216,3 +211,9 @@ def columns_of(frame, pitch):
     columns = np.zeros((points, k, pitch))
     columns[:, :, :rows] = frame.transpose(0, 2, 1)
     return columns.reshape(points, -1)
+
+
+def frames_of(columns, k, rows):
+    """(..., k * pitch) -> (..., rows, k): the inverse of `columns_of`."""
+    array = columns.reshape(*columns.shape[:-1], k, columns.shape[-1] // k)
+    return np.ascontiguousarray(array[..., :rows].swapaxes(-1, -2))

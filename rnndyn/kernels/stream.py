@@ -18,6 +18,11 @@ def part_of(inputs, rows, begin, count):
     return inputs[rows] if inputs.shape[1] == 1 else inputs[rows, begin : begin + count]
 
 
+def whole_of(inputs, steps):
+    """Inputs of all steps as an array."""
+    return inputs.part(0, steps) if isinstance(inputs, Stream) else inputs
+
+
 def stride_of(cell, inputs):
     """Distance of one step's inputs to the next: 0 for constant ones, (points, 1, I)."""
     return cell.inputs if inputs.shape[1] > 1 else 0

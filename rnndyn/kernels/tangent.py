@@ -70,25 +70,10 @@ def lyapunov(
                 adapt,
             )  # fmt: skip
             last = select(due, now, last)
-            pace, until = load(lane, tally, PACE), load(lane, tally, UNTIL)
-            ended = due & (now >= until)
-            if some(ended):
-                until = close_batch(
-                    lane, columns, t, now, until, ended, batch, squares, powers, levels, lost, sums, tally
-                )
-            following = now + pace
-            if adapt:
-                calm = (load(lane, tally, CALM) + 1.0) * rich
-                longer = due & (calm >= (1.0 * PATIENCE if values > 1 else 2.0))
-                pace = select(
-                    longer, minimum(pace * 2.0, full(lane, 1.0 * LONGEST if values > 1 else 2.0 * LONGEST)), pace
-                )
-                pace = select(due & (poor > 0.0), maximum(pace * 0.5, full(lane, 1.0)), pace)
-                store(lane, tally, PACE, pace)
-                store(lane, tally, CALM, select(due, select(longer, 0.0, calm), load(lane, tally, CALM)))
-                following = due_next(now, until, pace)
-            upcoming = select(due, select(alive, minimum(following, until), NEVER), upcoming)
-            upcoming = select(until >= NEVER, NEVER, upcoming)
+            upcoming = schedule(
+                lane, values, columns, t, due, alive, upcoming, poor, rich, adapt, batch, squares, powers, levels, lost,
+                sums, tally,
+            )  # fmt: skip
             soon = earliest(upcoming)
         if t >= stop:
             break
@@ -129,10 +114,32 @@ def lyapunov(
 
 
 @helper
-def due_next(now, until, pace):
-    """The first time after `now` that is a multiple of the interval `pace` before the batch's end `until`, where other
-    lanes are due as well: the ceiling of a multiple of 1/32, as intervals are powers of two up to 32."""
-    return until - nearest((until - now) / pace - 0.515625) * pace
+def schedule(
+    lane, values, columns, t, due, alive, upcoming, poor, rich, adapt, batch, squares, powers, levels, lost, sums, tally
+):  # fmt: skip
+    """After a re-orthonormalisation at time t of the lanes that are due: their batches end, and when they are due next.
+
+    With `adapt` that is a multiple of the interval before the batch's end, where other lanes are due as well.
+    """
+    now, pace, until = full(lane, t), load(lane, tally, PACE), load(lane, tally, UNTIL)
+    ended = due & (now >= until)
+    if some(ended):
+        until = close_batch(lane, columns, t, now, until, ended, batch, squares, powers, levels, lost, sums, tally)
+    following = now + pace
+    if adapt:
+        patience, longest = 1.0 * PATIENCE, 1.0 * LONGEST
+        if values == 1:  # no directions to lose, only the range of numbers
+            patience, longest = 2.0, 2.0 * LONGEST
+        calm = (load(lane, tally, CALM) + 1.0) * rich
+        longer = due & (calm >= patience)
+        pace = select(longer, minimum(pace * 2.0, full(lane, longest)), pace)
+        pace = select(due & (poor > 0.0), maximum(pace * 0.5, full(lane, 1.0)), pace)
+        store(lane, tally, PACE, pace)
+        store(lane, tally, CALM, select(due, select(longer, 0.0, calm), load(lane, tally, CALM)))
+        # the ceiling, less one, of a multiple of 1/32, as intervals are powers of two up to 32
+        following = until - nearest((until - now) / pace - 0.515625) * pace
+    upcoming = select(due, select(alive, minimum(following, until), NEVER), upcoming)
+    return select(until >= NEVER, NEVER, upcoming)
 
 
 @helper

@@ -18,7 +18,7 @@ from .lane import Lane
 from .machine import register_bits, register_count
 from .rule import bind
 from .step import COLUMNS, Layout, kept
-from .stream import Pieces, Stream, stride_of
+from .stream import Pieces, stride_of, whole_of
 from .tangent import LONGEST
 from .tiles import CHUNK_BYTES, Meter, Pace, Stopped, aligned, chunks, pack, unpack
 
@@ -173,7 +173,7 @@ def trajectories(run, theta, state, inputs, steps, keep, meter):
     """
     cell, layout = run.cell, run.layout
     if run.dense:
-        inputs = inputs.part(0, steps) if isinstance(inputs, Stream) else inputs
+        inputs = whole_of(inputs, steps)
         return dense_run.trajectories(run, theta, state, inputs, steps, keep, stride_of(cell, inputs), meter)
     count, values = len(theta), cell.state_size
     packed = run.pack(theta)
@@ -200,8 +200,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     frame (points, S N, k) and spare (S N, k) random. `every` None: the interval follows the frame. inputs (points,
     steps or 1, I) or a `Stream`.
     """
-    if run.dense and isinstance(inputs, Stream):
-        inputs = inputs.part(0, int(lengths.max()))
+    inputs = whole_of(inputs, int(lengths.max())) if run.dense else inputs
     given = (theta, state, frame, spare, inputs, lengths, transient, every, meter)
     return (dense_run if run.dense else _spectra).spectra(run, *given)
 
@@ -362,17 +361,11 @@ def pushes(run, theta, state, frame, spare, inputs, steps, every, keep, meter):
     path = run.unpack(path, count).reshape(count, places if keep else 0, columns * pitch + values)
     return Pushed(
         run.unpack(full, count)[:, :values],
-        _matrices(run.unpack(frames, count)[:, : columns * pitch], columns, values),
+        _spectra.frames_of(run.unpack(frames, count)[:, : columns * pitch], columns, values),
         run.unpack(record_, count).reshape(count, places, *([columns] * (1 + keep))),
-        _matrices(path[:, :, : columns * pitch], columns, values),
+        _spectra.frames_of(path[:, :, : columns * pitch], columns, values),
         path[:, :, columns * pitch :],
     )
-
-
-def _matrices(columns, k, rows):
-    """(..., k * pitch) -> (..., rows, k): the inverse of `_columns`."""
-    array = columns.reshape(*columns.shape[:-1], k, columns.shape[-1] // k)
-    return np.ascontiguousarray(array[..., :rows].swapaxes(-1, -2))
 
 
 def jacobians(run, theta, states, inputs, meter):
