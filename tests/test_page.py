@@ -223,6 +223,8 @@ def test_pages_fit_and_their_figures_are_described(visit, size, scheme):
     page = visit("index.html", size, scheme)
     for name in ("index.html", "unit/map.html", "unit/index.html"):
         page.goto(visit.address(name))
+        # thumbnails are lazy, and the page counts as loaded before they are
+        page.evaluate("Promise.all([...document.images].map(i => (i.loading = 'eager', i.decode())))")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         pictures = "[...document.images].map(i => [i.alt, i.naturalWidth, i.currentSrc === i.src])"
         for words, width, plain in page.evaluate(pictures):
