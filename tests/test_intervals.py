@@ -88,3 +88,13 @@ def test_non_normal_matrices(size):
     matrices = size * np.triu(rng.normal(size=(POINTS, 8, 8)), 1) + np.diag(np.linspace(0.8, 0.2, 8))
     every, own = both(rd.Linear(8), {"weight_hh": matrices}, state=np.zeros(8))
     np.testing.assert_allclose(own.exponents, every.exponents, rtol=0, atol=1e-9)
+
+
+def test_normal_matrices_of_large_networks():
+    """The same where networks run one by one."""
+    rng = np.random.default_rng(96)
+    turns = np.linalg.qr(rng.normal(size=(96, 96)))[0]
+    for decades in (2, 6):
+        growth = np.logspace(decades / 2, -decades / 2, 96)
+        every, own = both(rd.Linear(96), {"weight_hh": (turns * growth) @ turns.T}, state=np.zeros(96))
+        np.testing.assert_allclose(own.exponents, every.exponents, rtol=0, atol=1e-9)

@@ -16,7 +16,7 @@ from .algebra import ONE, PAIR, QUAD, fused, gather, scatter, total, zeros
 from .dense_lane import repeated, single, sums_of, times, turn
 from .dense_team import meet, share
 from .dense_tile import across, multiply, multiply_packed, width_of
-from .frame import _rescale
+from .frame import _rescale, leaves_room
 from .helper import helper, separate_helper
 from .lane import full, maximum, select, some, sqrt
 from .memory import load, store
@@ -168,9 +168,9 @@ def _candidates(one, frame, rows, pitch, columns, begin, end, spare, flipped, do
 @separate_helper
 def _factor(
     one, frame, rows, size, pitch, columns, begin, end, spare, flipped, dots, inverses, before, shifts, marks, squares,
-    powers, lost, pending,
+    powers, lost, pending, most,
 ):  # fmt: skip
-    """Make the columns of a panel orthogonal, and keep the books of their lengths; returns (poor, rich).
+    """Make the columns of a panel orthogonal, and keep the books of their lengths; returns (poor, rich, most).
 
     A growth's relative error is about eps over the sine of the column's angle to those before it, of either sign. Of
     full spectra of tanh networks at gain 2, the interval 2 has the smallest sines, and differs from re-orthonormalising
@@ -213,7 +213,8 @@ def _factor(
             store(one, lost, j, load(one, lost, j) + pending)
         else:
             poor = select(square < steep * was, unit, poor)
-            rich = select(square > gentle * was, rich, full(one, 0.0))
+            room, most = leaves_room(square, load(one, squares, j), load(one, shifts, j), most)
+            rich = select(square > gentle * was, rich, full(one, 0.0)) * room
         store(one, squares, j, square)
         inverse = -1.0 / square
         store(one, inverses, j - begin, inverse)
@@ -224,7 +225,7 @@ def _factor(
             _flip(one, frame, rows, pitch, first, inverses, first - begin, flipped, begin * rows + first - begin)
             if stop < end:
                 _project(lane, frame, rows, pitch, first, narrow, flipped, dots, stop, end)
-    return poor, rich
+    return poor, rich, most
 
 
 @helper
@@ -238,7 +239,7 @@ def orthogonalise(
     `rich` mean, are those of `frame.orthogonalise`. Returns them in the first thread of the team.
     """
     lane = across(one)
-    poor, rich = full(one, 0.0), full(one, 1.0)
+    poor, rich, most = full(one, 0.0), full(one, 1.0), full(one, 0.0)
     low, high = share(0, columns, rank, threads)
     _growth(one, frame, rows, pitch, low, high, before, shifts, marks, squares, powers)
     meet(team, threads)
@@ -254,9 +255,9 @@ def orthogonalise(
         if rank == 0:
             for begin in range(block, last, width):
                 end = min(begin + width, columns)
-                bad, good = _factor(
+                bad, good, most = _factor(
                     one, frame, rows, size, pitch, columns, begin, end, spare, flipped, dots, inverses, before, shifts,
-                    marks, squares, powers, lost, pending,
+                    marks, squares, powers, lost, pending, most,
                 )  # fmt: skip
                 poor, rich = maximum(poor, bad), rich * good
                 _project(lane, frame, rows, pitch, begin, width, flipped, dots, end, last)

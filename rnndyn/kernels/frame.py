@@ -153,18 +153,27 @@ def _growth(lane, frame, rows, pitch, columns, due, before, shifts, squares, pow
 
 
 @helper
+def leaves_room(square, last, shift, most):
+    """(1 where a column's growth leaves room for an interval twice as long, the largest growth up to it, squared).
+
+    A column of square `last` became one of `square 4^shift`; `most` is the largest growth of those before it. The
+    rounding that it has of their directions grows as they do. In a normal matrix nothing else mixes them, so that no
+    angle tells until it is too late: the ratio of their growth must leave room for its own square.
+    """
+    factor = exp2i(shift)
+    growth = square / last * factor * factor
+    room = select(growth >= pick(square, 1e-16, 1e-7) * most, pick(square, 1.0), 0.0)
+    return room, maximum(most, growth)
+
+
+@helper
 def _settle(
     lane, frame, rows, pitch, columns, j, spare, before, shifts, due, pending, square, squares, powers, lost, adapt,
     most,
 ):  # fmt: skip
     """The bookkeeping of column j, orthogonal to those before it and `square` long: (whether it got a new direction,
     -1/square where due, 1 where it is too ill conditioned, 1 where it is well conditioned, the largest growth up to it,
-    squared).
-
-    The rounding that it has of the directions before it grows as they do. In a normal matrix nothing else mixes them,
-    so that no angle tells until it is too late: with `adapt` the ratio of their growth must leave room for its own
-    square, too.
-    """
+    squared; see `leaves_room`)."""
     unit = full(lane, 1.0)
     tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * rows
     steep, gentle = pick(unit, 1e-12, 1e-4), pick(unit, 1e-6, 1e-2)  # squared sines of the angle to the columns before
@@ -173,11 +182,8 @@ def _settle(
     poor = select(square < steep * was, 1.0, full(lane, 0.0))
     rich = select(square > gentle * was, 1.0, full(lane, 0.0))
     if adapt > 0:
-        factor = exp2i(load(lane, shifts, j))
-        growth = square / load(lane, squares, j) * factor * factor
-        poor = select(growth < pick(unit, 1e-13, 1e-5) * most, 1.0, poor)
-        rich = select(growth >= pick(unit, 1e-7, 1e-3) * most, rich, 0.0)
-        most = maximum(most, select(dead, 0.0, growth))
+        room, larger = leaves_room(square, load(lane, squares, j), load(lane, shifts, j), most)
+        rich, most = rich * room, select(dead, most, larger)
     renewed = some(dead)
     if renewed:
         poor = select(dead, select(pending > 1.0, 1.0, full(lane, 0.0)), poor)  # rank loss, or contraction?
