@@ -94,7 +94,7 @@ def gradients_of(problem, device, dtype, threads, progress):
     into, powers = np.zeros((count, rows, cell.inputs), dtype), np.zeros((count, rows, 1))
     start, norms = np.empty((count, size), dtype), np.empty((count, total + 1), dtype)
     status = np.empty(count, np.int8)
-    scaled = "powers" in problem.batch.arrays
+    scaled, ragged = "powers" in problem.batch.arrays, "lengths" in problem.batch.arrays
     wanted = bool(rows) or not {"weight_ih", "bias_ih"}.isdisjoint(given)
 
     def chunk(low, high, meter):
@@ -103,7 +103,7 @@ def gradients_of(problem, device, dtype, threads, progress):
         direct = problem.batch.rows("direct", low, high)
         found = target.cotangents(
             run,
-            problem.theta(low, high, run.layout),
+            problem.parts(low, high, run.layout),
             problem.state(low, high),
             inputs,
             lengths,
@@ -122,7 +122,8 @@ def gradients_of(problem, device, dtype, threads, progress):
         if rows:
             into[low:high], powers[low:high] = found.inputs, found.powers
         start[low:high], norms[low:high] = found.state, found.log_norms
-        norms[low:high][np.arange(total + 1) > lengths[:, None]] = np.nan
+        if ragged:
+            norms[low:high][np.arange(total + 1) > lengths[:, None]] = np.nan
         finite = np.isfinite(found.state).all(axis=1)
         status[low:high] = np.where(found.bounded & finite, Status.OK, Status.DIVERGED)
 

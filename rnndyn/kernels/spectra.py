@@ -7,7 +7,7 @@ import numpy as np
 from . import cpu
 from .lane import Lane
 from .machine import register_bits
-from .step import COLUMNS, kept
+from .step import COLUMNS
 from .stream import Pieces
 from .tangent import ALIVE, BATCH, BATCHES, END, LAST, NEXT, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, UNTIL
 from .tiles import aligned, unpack
@@ -154,7 +154,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     sums = run.zeros(tiles, BATCHES * columns)
     batch = int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0
     x, a = run.scratch(layout.drives), run.scratch(layout.rows)
-    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
+    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(layout.kept)
     before, shifts = run.scratch(columns), run.scratch(columns)
     spare = run.pack(np.broadcast_to(columns_of(spare[None], layout.width), (w, layout.width * columns)))[0]
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)

@@ -12,7 +12,7 @@ from .memory import breadth, broad
 from .plan import Layout
 from .rule import by_direction, drives, enters, gates, leaves, parameters, places, products, update
 
-__all__ = ["COLUMNS", "Layout", "along", "drive", "forward", "kept", "mix", "over_units", "tangent", "values_of"]
+__all__ = ["COLUMNS", "Layout", "along", "drive", "forward", "mix", "over_units", "tangent", "values_of"]
 
 
 def along(function):
@@ -169,8 +169,3 @@ def _tangent(lane, stage, n, columns, pitch, theta, at, x, a, da, partials, stat
 
 
 tangent = along(_tangent)
-
-
-def kept(cell):
-    """Elements of `partials` that a step of the cell takes."""
-    return Layout(cell).kept

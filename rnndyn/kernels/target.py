@@ -1,28 +1,30 @@
 """Runs of the kernels over ranges of points: what to pack, which calls to make, what to unpack.
 
-Each function takes a `Run` and the points' arrays, one row a point, and returns arrays, one row a point. Nothing in the
-numbers depends on the lane width, the tile, the chunk or the split into calls.
+`Run` is what all of them share; `cotangents`, `pushes` and `spectra` have files of their own. Each function takes a
+`Run` and the points' arrays, one row a point, and returns arrays, one row a point. Nothing in the numbers depends on
+the lane width, the tile, the chunk or the split into calls.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import cpu, dense_run
 from . import spectra as _spectra
-from .adjoint import BLOCK
 from .budget import at_once
+from .cotangents import cotangents
 from .known import Known
 from .lane import Lane
 from .machine import register_bits, register_count
+from .pushes import jacobians, pushes
 from .rule import bind
-from .step import COLUMNS, Layout, kept
+from .step import Layout
 from .stream import Pieces, stride_of, whole_of
 from .tangent import LONGEST
-from .tiles import CHUNK_BYTES, Meter, Pace, Stopped, aligned, chunks, pack, unpack
+from .tiles import CHUNK_BYTES, Pace, Stopped, aligned, chunks, pack, pack_parts, unpack
 
-SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
+__all__ = ["Run", "cotangents", "jacobians", "lane_width", "pushes", "spectra", "trajectories"]
+
 LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
@@ -121,6 +123,10 @@ class Run:
     def pack(self, points):
         return pack(points, self.width, self.dtype, self._shift())
 
+    def pack_weights(self, parts, count):
+        """Weights in the order of `Layout`, from (start, (points, size)) of each that is given."""
+        return pack_parts(parts, count, self.layout.size, self.width, self.dtype, self._shift())
+
     def _shift(self):
         """A place in the page for the next array, far from the last one's."""
         self.arrays += 1
@@ -203,177 +209,3 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     inputs = whole_of(inputs, int(lengths.max())) if run.dense else inputs
     given = (theta, state, frame, spare, inputs, lengths, transient, every, meter)
     return (dense_run if run.dense else _spectra).spectra(run, *given)
-
-
-@dataclass
-class Cotangents:
-    """Gradients of each point: `theta(begin, size, out)` writes a part of those in the order of `Layout`, `inputs` like
-    the inputs times 2 ** `powers`, ..., `bounded` whether the state and they stayed in the range."""
-
-    theta: Callable
-    inputs: np.ndarray
-    powers: np.ndarray  # (points, T, 1)
-    state: np.ndarray
-    log_norms: np.ndarray
-    bounded: np.ndarray
-
-
-def cotangents(run, theta, state, inputs, lengths, steps, direct, powers, wanted, meter):
-    """BPTT of each point. direct (points, steps + 1, S N) is dL/ds_t, or (points, 1, S N) for the last state only, in
-    units of 2 ** powers (points, steps + 1 or 1, 1).
-
-    `wanted`: whether the gradients of inputs, weight_ih or bias_ih are.
-    """
-    cell, layout = run.cell, run.layout
-    count, values = state.shape
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), stride_of(cell, inputs)
-    tiles, depth, parameters = len(packed), len(cell.stages), len(cell.parameters)
-    full = run.zeros(tiles, layout.width)
-    full[:, : values * run.width] = run.pack(state)
-    g, gtheta, gu = (
-        run.zeros(tiles, layout.width),
-        run.zeros(tiles, layout.size),
-        run.zeros(tiles, inputs.shape[1] * (cell.inputs + 1)),
-    )
-    length, tally, norms = run.pack(lengths[:, None]), run.zeros(tiles, 2), run.zeros(tiles, steps + 1)
-    tally[:, run.width :] = 1
-    every = direct.shape[1] > 1
-    direct = run.pack(np.concatenate([direct, powers], axis=2).reshape(count, -1))
-    x, a, before = run.scratch(layout.drives), run.scratch(layout.rows), run.scratch(values)
-    ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
-    gx = run.scratch(BLOCK * layout.drives) if wanted or run.device == "cuda" else None
-    size, sent = kept(cell), layout.sent
-    fits = SEGMENT_BYTES // (8 * run.width * (size + sent * cell.units))
-    segment = min(steps, max(BLOCK, fits // BLOCK * BLOCK))
-    partials, v = run.scratch(segment * size), run.scratch(segment * sent * cell.units)
-    sizes, at = run.sizes(
-        cell.units, cell.inputs, layout.rows, values, depth, parameters, size, layout.drives, sent, layout.size
-    )
-    room = run.room(packed, x, a, full)
-
-    def forward(tile, base, first, number, meter_):
-        part = tile, tile + 1, first, number
-        run.call(
-            cpu.records, meter_, count, part, sizes, at, room, base, first, number, stride, packed, u, x, a, full,
-            before, partials, v, gx, length, tally,
-        )  # fmt: skip
-
-    def backward(begin, end, base, first, number, whole):
-        part = begin, end, first, number
-        run.call(
-            cpu.adjoints, meter, count, part, sizes, at, room, base, first, number, stride, int(every), whole, packed,
-            u, x, a, full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
-        )  # fmt: skip
-
-    for begin, end, first, number in run.pace.slices(tiles, steps):
-        if number == steps == segment:
-            backward(begin, end, 0, 0, steps, True)
-        elif first == 0:  # a long run: segment by segment, each in calls of a bounded time
-            for tile in range(begin, end):
-                _long_run(tile, steps, segment, full, forward, backward, run.pace, meter)
-    into = run.unpack(gu, count).reshape(count, -1, cell.inputs + 1)
-    width = run.width
-
-    def part(begin, size, out):
-        return run.unpack(gtheta[:, begin * width : (begin + size) * width], count, out)
-
-    return Cotangents(
-        part,
-        into[:, :, :-1],
-        into[:, :, -1:],
-        run.unpack(g, count)[:, :values],
-        run.unpack(norms, count),
-        run.unpack(tally, count)[:, 1] > 0,
-    )
-
-
-def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
-    """Forward over all segments, keeping the states they start from; then backward, each segment made again."""
-    silent = Meter()
-    silent.stop = meter.stop
-    starts = list(range(0, steps, segment))
-    kept_states = {}
-
-    def ahead(base):
-        stop = min(base + segment, steps)
-        while base < stop:
-            number = min(pace.fit(), stop - base)
-            forward(tile, base_of(base), base, number, silent)
-            base += number
-
-    def base_of(t):
-        return t // segment * segment
-
-    for base in starts:
-        kept_states[base] = states[tile].copy()
-        ahead(base)
-    for base in reversed(starts):
-        if base != starts[-1]:
-            states[tile] = kept_states[base]
-            ahead(base)
-        stop = min(base + segment, steps)
-        while stop > base:
-            first = max(base, min(stop - pace.fit(), stop - 1) // BLOCK * BLOCK)
-            backward(tile, tile + 1, base, first, stop - first, False)
-            stop = first
-
-
-@dataclass
-class Pushed:
-    """`state` (points, S N) and `frame` (points, S N, k) after the last step; after each `every` steps `factors`, the
-    diagonal of R (points, M, k); if kept, R (points, M, k, k), `frames` Q (points, M, S N, k) and `states` (points, M,
-    S N)."""
-
-    state: np.ndarray
-    frame: np.ndarray
-    factors: np.ndarray
-    frames: np.ndarray
-    states: np.ndarray
-
-
-def pushes(run, theta, state, frame, spare, inputs, steps, every, keep, meter):
-    """Advance the points' states and frames by `steps` steps, inputs (points, steps or 1, I).
-
-    After each `every` steps frame = Q R, and the frame goes on as Q; `every` 0: it stays as it comes, there is no R.
-    keep: R, Q and states are kept, not the diagonal of R alone.
-    spare (S N, k): Q's new directions at a loss of rank.
-    """
-    cell, layout = run.cell, run.layout
-    count, values, columns = frame.shape
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), stride_of(cell, inputs)
-    tiles, w, pitch = len(packed), run.width, layout.width
-    full, frames = run.zeros(tiles, pitch), run.zeros(tiles, (columns + 1) * pitch)
-    full[:, : values * w] = run.pack(state)
-    frames[:, : columns * pitch * w] = run.pack(_spectra.columns_of(frame, pitch))
-    places = steps // every if every else 0
-    record_ = run.zeros(tiles, places * columns * (columns if keep else 1))
-    path = run.zeros(tiles, places * (columns * pitch + values) if keep else 0)
-    spare = run.pack(np.broadcast_to(_spectra.columns_of(spare[None], pitch), (w, columns * pitch)))[0]
-    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
-    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(kept(cell))
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, pitch)
-    room = run.room(packed, x, a, da, partials, full, frames)
-    for part in run.pace.slices(tiles, steps):
-        run.call(
-            cpu.pushes, meter, count, part, sizes, at, room, part[2], part[3], stride, every, int(keep), packed, u, x,
-            a, da, partials, full, frames, spare, record_, path,
-        )  # fmt: skip
-    path = run.unpack(path, count).reshape(count, places if keep else 0, columns * pitch + values)
-    return Pushed(
-        run.unpack(full, count)[:, :values],
-        _spectra.frames_of(run.unpack(frames, count)[:, : columns * pitch], columns, values),
-        run.unpack(record_, count).reshape(count, places, *([columns] * (1 + keep))),
-        _spectra.frames_of(path[:, :, : columns * pitch], columns, values),
-        path[:, :, columns * pitch :],
-    )
-
-
-def jacobians(run, theta, states, inputs, meter):
-    """DF(s_t, u_t) (points, T, S N, S N) at states (points, T, S N) under inputs (points, T or 1, I)."""
-    count, times, size = states.shape
-    inputs = np.broadcast_to(inputs, (count, times, inputs.shape[2])).reshape(count * times, 1, -1)
-    identity = np.broadcast_to(np.eye(size), (count * times, size, size))
-    weights = np.repeat(theta, times, axis=0)
-    state = states.reshape(count * times, size)
-    found = pushes(run, weights, state, identity, identity[0], inputs, 1, 0, False, meter).frame
-    return found.reshape(count, times, size, size)

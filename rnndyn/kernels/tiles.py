@@ -1,6 +1,7 @@
 """Points to tiles and back, and the order of work: chunks of points for threads, short calls within a chunk."""
 
 import concurrent.futures
+import math
 import threading
 import time
 
@@ -19,7 +20,7 @@ def aligned(shape, dtype, shift=0, make=np.empty):
     NumPy's large arrays begin 16 bytes into a page, all of them: every other vector would lie across two cache lines,
     and the tiles of two arrays at the same place of a page, which the processor takes for the same address.
     """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     raw = make(size + 2 * PAGE, np.uint8)
     start = (shift * LINE - raw.ctypes.data) % PAGE
     return raw[start : start + size].view(dtype).reshape(shape)
@@ -27,12 +28,18 @@ def aligned(shape, dtype, shift=0, make=np.empty):
 
 def pack(points, width, dtype, shift=0):
     """(points, values) -> (tiles, values * width); a short last tile repeats the last point."""
-    count, values = points.shape
+    return pack_parts([(0, points)], *points.shape, width, dtype, shift, np.empty)
+
+
+def pack_parts(parts, count, values, width, dtype, shift=0, make=np.zeros):
+    """The same of parts (first value, (points, values)), without the rows that they are parts of; zero elsewhere."""
     tiles = -(-count // width)
-    if tiles * width != count:
-        points = points[np.minimum(np.arange(tiles * width), count - 1)]
-    packed = aligned((tiles, values, width), dtype, shift)
-    packed[:] = points.reshape(tiles, width, values).transpose(0, 2, 1)
+    packed = aligned((tiles, values, width), dtype, shift, make)
+    for begin, points in parts:
+        if tiles * width != count:
+            points = points[np.minimum(np.arange(tiles * width), count - 1)]
+        size = points.shape[1]
+        packed[:, begin : begin + size] = points.reshape(tiles, width, size).transpose(0, 2, 1)
     return packed.reshape(tiles, values * width)
 
 
