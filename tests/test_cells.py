@@ -13,7 +13,7 @@ from support import assert_close, assert_same_result, exponent_rounding
 import rnndyn as rd
 from rnndyn.cells import language
 from rnndyn.dynamics.random import point_uniforms
-from rnndyn.kernels.dual import jacobian, seed
+from rnndyn.kernels.partials import jacobian, seed
 from rnndyn.kernels.rule import bind
 
 UNITS, INPUTS, STEPS, BATCH = 3, 2, 12, 3

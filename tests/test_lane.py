@@ -9,22 +9,8 @@ from numba import njit
 from numba.core.errors import TypingError
 
 from rnndyn.kernels import elementary
-from rnndyn.kernels.lane import (
-    Lane,
-    absolute,
-    copysign,
-    exp2i,
-    exponent,
-    fma,
-    full,
-    mantissa,
-    maximum,
-    minimum,
-    nearest,
-    select,
-    some,
-    sqrt,
-)
+from rnndyn.kernels.bits import exp2i, exponent, mantissa, nearest
+from rnndyn.kernels.lane import Lane, absolute, copysign, fma, full, maximum, minimum, select, some, sqrt
 from rnndyn.kernels.memory import load, store
 from rnndyn.kernels.polynomial import binary, pick, polynomial, remainder, within
 

@@ -22,7 +22,8 @@ class Step:
 
     def __call__(self, theta, state):
         """(F(s) (M, S N), DF(s) (M, S N, S N)): along the stages, da = W dv, then the rule's partials."""
-        from ..kernels.dual import Dual, jacobian, primal, seed
+        from ..kernels.dual import Dual
+        from ..kernels.partials import jacobian, primal, seed
 
         n, (count, size) = self.cell.units, state.shape
         _, _, _, drive, parameters = self.layout.at

@@ -15,10 +15,11 @@ from .back import (
     recorded,
     weight_gradients,
 )
+from .bits import exp2i, exponent
 from .elementary import log
 from .helper import helper
 from .known import numbers
-from .lane import absolute, exp2i, exponent, full, maximum, minimum, select, some
+from .lane import absolute, full, maximum, minimum, select, some
 from .memory import give_back, load, own, store
 from .orbit import strayed
 from .polynomial import pick

@@ -11,10 +11,10 @@ fields sent from `there` on in `v`. Where nobody asks for cotangents of x (`gx` 
 from numba.core import types
 
 from .algebra import fused, gather, product, scatter
-from .dual import jacobian, load_rows, primal, pull, seed, store_rows
 from .helper import helper, helper_overload
 from .lane import full
 from .memory import load, store
+from .partials import jacobian, load_rows, primal, pull, seed, store_rows
 from .rule import (
     by_direction,
     drives,

@@ -1,7 +1,8 @@
 """Sine, cosine and arc tangent on lanes, and their slopes (see `elementary`)."""
 
+from .bits import nearest
 from .helper import helper
-from .lane import absolute, copysign, fma, nearest, select
+from .lane import absolute, copysign, fma, select
 from .polynomial import pick, polynomial, remainder, within
 
 # pi / 2 in parts whose products with k are exact for |k| < 2^20 (float32: 2^12), that is |x| < 1.6e6 (6.4e3); with FMA

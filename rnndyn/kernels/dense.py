@@ -16,13 +16,13 @@ from .cpu import OPTIONS
 from .dense_frame import orthogonalise
 from .dense_team import meet, share
 from .dense_tile import across, multiply_packed, width_of
-from .dual import load_rows, push
 from .helper import helper
 from .known import numbers
 from .lane import absolute, earliest, full, select, some
 from .machine import flush_denormals, restore_denormals
 from .memory import load, store
 from .orbit import BOUND
+from .partials import load_rows, push
 from .rule import by_direction, enters, gates, leaves, places, products, stages
 from .step import _forward_unit, _tangent_duals, _tangent_unit, along, values_of
 from .tangent import ALIVE, LAST, NEVER, NEXT, is_finite, schedule

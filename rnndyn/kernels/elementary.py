@@ -12,6 +12,7 @@ import math
 from numba.core import types
 
 from ..cells import language
+from .bits import exp2i, exponent, mantissa
 from .circular import atan, atan_jet, cos, cos_jet, sin, sin_jet
 from .exponential import (
     LN2_HIGH32,
@@ -30,21 +31,7 @@ from .exponential import (
     tanh_jet,
 )
 from .helper import helper, helper_overload
-from .lane import (
-    PAIRS,
-    LaneType,
-    MaskType,
-    absolute,
-    copysign,
-    exp2i,
-    exponent,
-    fma,
-    mantissa,
-    maximum,
-    minimum,
-    select,
-    sqrt,
-)
+from .lane import PAIRS, LaneType, MaskType, absolute, copysign, fma, maximum, minimum, select, sqrt
 from .polynomial import pick, polynomial
 from .primitive import alias
 

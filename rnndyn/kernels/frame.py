@@ -7,8 +7,9 @@ range comes back by an exact power of two, counted in `powers`.
 """
 
 from .algebra import ONE, PAIR, QUAD, fused, gather, scaled, scatter, total, zeros
+from .bits import exp2i, exponent, mantissa
 from .helper import helper
-from .lane import absolute, exp2i, exponent, fma, full, mantissa, maximum, minimum, select, some, sqrt
+from .lane import absolute, fma, full, maximum, minimum, select, some, sqrt
 from .memory import load, store
 from .polynomial import pick
 

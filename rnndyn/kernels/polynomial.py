@@ -8,7 +8,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from .lane import FORMAT, constant, is_lane, splat
+from .bits import FORMAT
+from .lane import constant, is_lane, splat
 from .primitive import primitive
 
 

@@ -6,9 +6,9 @@ of the fields, unit by unit within a field; `frame` tangents, column after colum
 """
 
 from .algebra import gather, product, scatter
-from .dual import jacobian, load_rows, primal, push, seed, store_rows
 from .helper import helper, helper_overload
 from .memory import breadth, broad
+from .partials import jacobian, load_rows, primal, push, seed, store_rows
 from .plan import Layout
 from .rule import by_direction, drives, enters, gates, leaves, parameters, places, products, update
 

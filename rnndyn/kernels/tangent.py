@@ -5,11 +5,12 @@
 The growth is summed in `BATCHES` stretches of equal length, whose scatter is the error bar.
 """
 
+from .bits import nearest
 from .elementary import log
 from .frame import orthogonalise
 from .helper import helper
 from .known import numbers
-from .lane import absolute, earliest, full, maximum, minimum, nearest, select, some
+from .lane import absolute, earliest, full, maximum, minimum, select, some
 from .memory import give_back, load, own, store
 from .orbit import strayed
 from .polynomial import pick
