@@ -50,6 +50,7 @@ LAZY = {
     "ZeroOne": ".dynamics",
     "read_study": ".sweep",
     "Study": ".sweep",
+    "Overview": ".sweep",
     "sweep": ".sweep",
     "report": ".report",
     "plot": ".report",

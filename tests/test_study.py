@@ -7,7 +7,7 @@ import pytest
 
 from rnndyn.errors import InputError
 from rnndyn.sweep.grid import LEAST, MOST, chunk_shape, chunks
-from rnndyn.sweep.study import Study, read_study
+from rnndyn.sweep import Study, read_study
 from rnndyn.sweep.value import generator
 from rnndyn.sweep.weights import build_weights
 

@@ -6,10 +6,12 @@
 import sys
 import types
 
+from rnndyn.sweep.overview import Overview
+from rnndyn.sweep.reading import read_study
 from rnndyn.sweep.run import sweep
-from rnndyn.sweep.study import Study, read_study
+from rnndyn.sweep.study import Study
 
-__all__ = ["Study", "read_study", "sweep"]
+__all__ = ["Overview", "Study", "read_study", "sweep"]
 
 
 class _Verb(types.ModuleType):

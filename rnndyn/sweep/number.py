@@ -147,9 +147,13 @@ def _check_first(where: str, number: Number, own: Sequence[str], free: Sequence[
         raise InputError(f"{where}: {', '.join(others)}: give a value in at, or reduce = 'median' over them")
 
 
-def check_answer(answer: str, numbers: "Sequence[Number]") -> None:
-    """Raise InputError if the answer of a study holds a placeholder that none of its numbers fills."""
+def check_answer(answer: str, numbers: "Sequence[Number]", below: "Mapping[str, Sequence[Number]]") -> None:
+    """Raise InputError if the answer of a study holds a placeholder that no number fills, its own or of a section.
+
+    below: the numbers of the sections by their names.
+    """
     known = [name for number in numbers for name in (number.id, number.label) if name]
+    known += [f"{section}.{name}" for section in below for one in below[section] for name in (one.id, one.label) if name]
     for name in PLACEHOLDER.findall(answer):
         if name not in known:
             hint = suggestion(name, known) if known else "this study names none"
@@ -157,8 +161,11 @@ def check_answer(answer: str, numbers: "Sequence[Number]") -> None:
 
 
 def fill(answer: str, values: Mapping[str, str]) -> str:
-    """Return the answer of a study with `values` by id or label in place of its placeholders."""
-    return PLACEHOLDER.sub(lambda found: values[found[1]], answer)
+    """Return the answer of a study with `values` by id or label in place of its placeholders.
+
+    The numbers of a section that is not computed yet are missing.
+    """
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], "(not computed yet)"), answer)
 
 
 def _others(number: Number, shares: list[str]) -> str:

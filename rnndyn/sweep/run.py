@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,17 +19,19 @@ from rnndyn.sweep.grid import Chunk, chunks
 from rnndyn.sweep.jobs import Job, chunk_size, job_of, jobs, variables
 from rnndyn.sweep.labels import attributes, coordinates
 from rnndyn.sweep.provenance import identity
-from rnndyn.sweep.store import CARD, FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, report_files
-from rnndyn.sweep.study import Study, read_study
+from rnndyn.sweep.overview import Overview
+from rnndyn.sweep.reading import read_study
+from rnndyn.sweep.store import CARD, FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, is_foreign, report_files
+from rnndyn.sweep.study import Study
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["cores", "cost", "run_study", "sweep"]
+__all__ = ["clear", "cores", "cost", "renew", "run_study", "sweep"]
 
 
 def sweep(
-    study: Study | str | os.PathLike[str],
+    study: Study | Overview | str | os.PathLike[str],
     *,
     directory: str | os.PathLike[str] | None = None,
     threads: int | None = None,
@@ -45,12 +47,17 @@ def sweep(
     threads: number of threads (None: all cores). The bits do not depend on it.
     progress: None (a bar in a terminal or a notebook), True, False, or a callable of (steps done, steps in all).
 
-    Raises InputError for a mistake in the study or a folder that holds something else. An interrupt passes through.
+    Sections are studies of their own, `rd.read_study(path).parts`: sweep them one by one. Raises InputError for a
+    mistake in the study, for one that is only sections, or for a folder that holds something else. An interrupt passes
+    through.
     """
-    if not isinstance(study, Study):
+    if not isinstance(study, Study | Overview):
         study = read_study(study, overrides)
     elif overrides:
         raise InputError("overrides change a study file: give its path instead of a Study")
+    if isinstance(study, Overview):
+        below = ", ".join(str(study.folder / file) for file in study.sections)
+        raise InputError(f"{study.file} has no grid of its own, only sections: sweep one of them: {below}")
     return run_study(study, directory, threads, progress, fresh)
 
 
@@ -80,7 +87,7 @@ def run_study(
     directory.mkdir(parents=True, exist_ok=True)
     with files.hold(directory):
         if fresh:
-            clear(directory)
+            clear(directory, study.section_names)
         store = None if fresh else Store.open(directory, manifest, found)
         if store is None:
             store = Store.create(directory, manifest, found, labels, told)
@@ -97,10 +104,21 @@ def _with_folder(dataset: "xr.Dataset", study: Study) -> "xr.Dataset":
     return dataset
 
 
-def clear(directory: Path) -> None:
-    """Delete what rnndyn wrote into a folder; raises InputError if the folder is not one of its own."""
-    if any(directory.iterdir()) and not (directory / MANIFEST).exists():
-        raise InputError(f"{directory} is not empty and holds no result of rnndyn: choose another folder")
+def renew(study: Study | Overview, directory: Path) -> None:
+    """Delete what rnndyn wrote of a page, the results of its sections too; raises InputError as `clear` does."""
+    folders = [folder for folder in (directory, *(directory / name for name in study.section_names)) if folder.is_dir()]
+    for act in (_check_ours, clear):
+        for folder in folders:
+            with files.hold(folder):
+                act(folder, study.section_names if folder == directory else ())
+
+
+def clear(directory: Path, sections: Sequence[str] = ()) -> None:
+    """Delete what rnndyn wrote into a folder, but not `sections` below it.
+
+    Raises InputError if the folder is not one of its own.
+    """
+    _check_ours(directory, sections)
     if not (directory / MANIFEST).exists():
         return
     # First the manifest stops vouching for the chunks, then they go; it stays until the end to mark the folder as ours.
@@ -108,6 +126,11 @@ def clear(directory: Path) -> None:
     partial = directory.glob(".*.partial")
     for path in (directory / PAGE, *report_files(directory), directory / CARD, directory / RESULT, *partial):
         files.remove(path)
+
+
+def _check_ours(directory: Path, sections: Sequence[str]) -> None:
+    if is_foreign(directory, sections) and not (directory / MANIFEST).exists():
+        raise InputError(f"{directory} is not empty and holds no result of rnndyn: choose another folder")
 
 
 def cost(study: Study) -> float:
@@ -121,9 +144,11 @@ def _manifest(study: Study, work: list[Job], directory: Path | None) -> dict[str
     return {
         "format": FORMAT,
         "name": study.name,
+        "title": study.title,
         "file": study.file,
         "command": study.command(directory),
         "study": study.text,
+        "sections": list(study.section_names),
         "identity": identity(study, work[0].cell),
         "chunks": {
             "axes": list(study.axes),

@@ -79,7 +79,7 @@ def place(loc: Loc, table: Any = None) -> str:
     if not keys:
         return ""
     if len(keys) == 1:
-        return keys[0] if keys[0] in ("title", "question", "claim") else f"[{keys[0]}]"
+        return keys[0] if keys[0] in ("title", "question", "answer", "claim", "sections") else f"[{keys[0]}]"
     depth = 2 if keys[0] == "measure" else 1
     return f"[{'.'.join(keys[:depth])}] {'.'.join(keys[depth:])}".strip()
 

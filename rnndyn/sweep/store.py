@@ -34,6 +34,7 @@ __all__ = [
     "RESULT",
     "Store",
     "folder_of",
+    "is_foreign",
     "open_result",
     "read_manifest",
     "report_files",
@@ -45,7 +46,7 @@ MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
 FOLDER = "study_folder"  # key of a dataset's encoding
-TOLD = ("name", "file", "command", "study")  # of a manifest: what may change without a number changing
+TOLD = ("name", "title", "file", "command", "study", "sections")  # of a manifest: what may change without a number changing
 CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
@@ -61,6 +62,11 @@ def read_manifest(directory: Path) -> dict[str, Any] | None:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise InputError(f"{directory / MANIFEST} is not of this version of rnndyn: {FRESH}")
     return manifest
+
+
+def is_foreign(directory: Path, sections: Iterable[str]) -> bool:
+    """Tell whether a folder holds anything beside the results of sections."""
+    return directory.exists() and any(path.name not in sections for path in directory.iterdir())
 
 
 def folder_of(result: Path) -> Path:
@@ -81,6 +87,9 @@ def open_result(result: str | os.PathLike[str]) -> "xr.Dataset":
         near = [str(found.parent) for found in sorted(path.parent.glob(f"*/{MANIFEST}"))]
         raise InputError(f"there is no result {path}; {suggestion(path, near)}")
     manifest = read_manifest(directory) if directory.is_dir() else None
+    if manifest is not None and "overview" in manifest:
+        below = ", ".join(str(directory / name) for name in manifest["sections"])
+        raise InputError(f"{path} is a page of sections without a result of its own: name one of them: {below}")
     if manifest is None or not manifest.get("laid_out"):
         raise InputError(f"{path} holds no result of rnndyn: name the folder that `rnndyn sweep` or `run` wrote")
     dataset = xr.open_zarr(directory / RESULT, chunks=None)
@@ -121,9 +130,9 @@ class Store:
         Raises InputError if it holds something else.
         """
         found = read_manifest(directory)
-        if found is None:
-            if directory.exists() and any(directory.iterdir()):
-                raise InputError(f"{directory} is not empty and holds no result of rnndyn: choose another folder")
+        if found is None and is_foreign(directory, manifest["sections"]):
+            raise InputError(f"{directory} is not empty and holds no result of rnndyn: choose another folder")
+        if found is None or not found["identity"]:  # nothing, or a page without a result of its own
             return None
         differing = differences(found.get("identity"), json.loads(json.dumps(manifest["identity"])))
         if differing:
