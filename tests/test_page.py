@@ -14,7 +14,7 @@ from fake_dynamics import Fake
 
 from rnndyn.errors import InputError
 from rnndyn.report import explore, gallery, report
-from rnndyn.sweep import sweep
+from rnndyn.sweep import read_study, sweep
 from rnndyn.sweep.run import clear
 
 STUDY = """
@@ -46,6 +46,24 @@ variable = "exponents"
 x = "w"
 """
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PAIR = """
+title = "Two sections"
+question = "What do they say together?"
+answer = "In the small one {small.rest} of the units rest."
+sections = ["small.toml", "late.toml"]
+"""
+SMALL = (
+    STUDY.split("[[figure]]")[0].replace("num = 33", "num = 5").replace("num = 21", "num = 5")
+    + """
+[[figure]]
+variable = "attractors"
+[[number]]
+label = "Units at rest"
+id = "rest"
+variable = "attractors"
+below = 2
+"""
+)
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
 
 
@@ -59,6 +77,10 @@ def site(tmp_path_factory):
         patch.setattr(explore, "LATTICE", 5)
         dataset = sweep(folder / "unit.toml", directory=folder / "reports/unit", progress=False).load()
         report(dataset, folder / "reports/unit")
+        for name, text in (("pair", PAIR), ("small", SMALL), ("late", SMALL)):  # the late one is not computed
+            (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+        sweep(folder / "small.toml", directory=folder / "reports/pair/small", progress=False)
+        report(read_study(folder / "pair.toml"), folder / "reports/pair")
     return folder / "reports", dataset
 
 
@@ -91,7 +113,7 @@ def test_the_map_page_holds_the_numbers_of_the_sweep(site):
 
 def test_every_page_is_one_small_file(site):
     folder, _ = site
-    for page in [*folder.glob("*/*.html"), folder / "index.html"]:
+    for page in folder.rglob("*.html"):
         assert page.stat().st_size < 3_000_000
         source = page.read_text(encoding="utf-8")
         assert not re.search(r"""(src|href|srcset)=["'](https?:)?//|@import|url\((?!#)""", source), page
@@ -221,12 +243,12 @@ def test_pages_fit_and_their_figures_are_described(visit, size, scheme):
     import matplotlib.image
 
     page = visit("index.html", size, scheme)
-    for name in ("index.html", "unit/map.html", "unit/index.html"):
+    for name in ("index.html", "unit/map.html", "pair/index.html", "pair/small/index.html", "unit/index.html"):
         page.goto(visit.address(name))
         # thumbnails are lazy, and the page counts as loaded before they are
         page.evaluate("Promise.all([...document.images].map(i => (i.loading = 'eager', i.decode())))")
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        pictures = "[...document.images].map(i => [i.alt, i.naturalWidth, i.currentSrc === i.src])"
+        pictures = "[...document.images].filter(i => !i.closest('nav')).map(i => [i.alt, i.naturalWidth, i.currentSrc === i.src])"
         for words, width, plain in page.evaluate(pictures):
             assert len(words) > 40
             assert width >= 360
@@ -252,6 +274,22 @@ def test_the_page_has_one_heading_and_named_tables(visit):
     for part in ("Key numbers", "Where care is needed", "State of the computation", "How it was computed"):
         assert part in headings
     assert page.locator("th:not([scope])").count() == 0
+
+
+def test_from_a_page_to_its_section_and_back(visit):
+    page = visit("pair/index.html")
+    assert page.locator("h1").count() == 1
+    assert "Units at rest" in page.locator("section#small table").inner_text()
+    assert page.locator("section#late").inner_text().split("\n")[0] == "Late"
+    assert "nothing yet" in page.locator("section#late").inner_text()
+    page.locator("nav.contents a").first.click()
+    assert page.url.endswith("#small")
+    top = page.locator("section#small h2").bounding_box()["y"]
+    assert 0 <= top < 200
+    page.locator("section#small a.button").click()
+    page.wait_for_url("**/pair/small/index.html")
+    page.locator("text=← Two sections").click()
+    page.wait_for_url("**/pair/index.html")
 
 
 def test_a_table_is_saved_as_plain_csv(visit):

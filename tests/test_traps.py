@@ -240,8 +240,9 @@ def test_leaky_stability_is_not_that_of_the_weights():
 def test_trap_11_natural_logarithm_and_unit_of_time_are_in_every_label(study):
     from rnndyn.sweep import read_study
     from rnndyn.sweep.jobs import jobs
+    from rnndyn.sweep.sections import sweeps
 
-    for job in jobs(read_study(study)):
+    for job in (job for one, _ in sweeps(read_study(study), ROOT) for job in jobs(one)):
         for variable in (variable for measurement in job.work for variable in measurement.variables):
             attrs = variable.attrs
             if "exponent" in variable.name:

@@ -12,9 +12,9 @@ import typer
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
-    from rnndyn.sweep import Study
+    from rnndyn.sweep import Overview, Study
 
-__all__ = ["Set", "Threads", "Verbose", "app", "note_code", "plainly", "read", "studies_in"]
+__all__ = ["Set", "Threads", "Verbose", "app", "note_code", "plainly", "read", "read_one"]
 
 FAILURE, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -38,27 +38,32 @@ Set = Annotated[
 ]
 
 
-def read(path: Path, changes: list[str] | None) -> "Study":
-    """Read a study with `--set` applied; says so if the study runs code of its own."""
+def read(path: Path, changes: list[str] | None) -> "Study | Overview":
+    """Read a study with `--set` applied; says so if it, or a section, runs code of its own."""
     from rnndyn.sweep import read_study
 
     study = read_study(path, dict(_change(text) for text in changes or ()))
-    note_code(study)
+    for one in (study, *study.parts):
+        note_code(one)
     return study
 
 
-def studies_in(folder: Path) -> list[Path]:
-    """Return the study files of a folder, in order; raises InputError if there are none."""
-    paths = sorted(folder.glob("*.toml"))
-    if not paths:
-        raise InputError(f"{folder} holds no study file (*.toml)")
-    return paths
+def read_one(path: Path, changes: list[str] | None) -> "Study":
+    """Read a study that has a grid; raises InputError for one that is only sections."""
+    from rnndyn.sweep import Overview
+
+    study = read(path, changes)
+    if isinstance(study, Overview):
+        below = ", ".join(str(study.folder / file) for file in study.sections)
+        raise InputError(f"{path} has no grid of its own, only sections: name one of them: {below}")
+    return study
 
 
-def note_code(study: "Study") -> None:
+def note_code(study: "Study | Overview") -> None:
     """Say on stderr that a study runs code of its own."""
-    if study.cell.file is not None:
-        print(f"{study.file} runs the code in {study.cell.file}", file=sys.stderr)
+    cell = getattr(study, "cell", None)
+    if cell is not None and cell.file is not None:
+        print(f"{study.file} runs the code in {cell.file}", file=sys.stderr)
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -1,19 +1,19 @@
 """`rnndyn check` and `rnndyn show`: a study before it runs, and one point of its grid closely."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read, studies_in
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read, read_one
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from rnndyn.sweep import Study
+    from rnndyn.sweep import Overview, Study
 
 __all__ = ["check", "show"]
 
@@ -34,25 +34,40 @@ def check(
     verbose: Verbose = False,
 ) -> None:
     """Tell whether a study is valid, and what it takes: points, steps, memory, disk, time."""
-    from rnndyn.sweep.estimate import estimate
+    from rnndyn.sweep.sections import pages_in
 
-    paths = studies_in(study) if study.is_dir() else [study]
+    paths = pages_in(study) if study.is_dir() else [study]
     wrong = 0
     for path in paths:
         try:
-            checked = read(path, changes)
-            needs = estimate(checked, threads, timing)
+            _check(path, read(path, changes), threads, timing)
         except InputError as mistake:
             if len(paths) == 1:
                 raise
             print(f"rnndyn: {mistake}", file=sys.stderr)
             wrong += 1
-            continue
-        typer.echo(f"{path} is valid")
-        for name, words in needs.lines():
-            typer.echo(f"  {name:<8} {words}")
     if wrong:
         raise InputError(f"{wrong} of {len(paths)} studies in {study} are not valid")
+
+
+def _check(path: Path, page: "Study | Overview", threads: int | None, timing: bool) -> None:
+    """Say what a study takes, each of its sections, and all of them together."""
+    from rnndyn.sweep.estimate import estimate, together
+    from rnndyn.sweep.sections import sweeps
+
+    places = [path, *(page.folder / file for file in page.sections)]
+    every = [estimate(part, threads, timing) for part, _ in sweeps(page, path)]
+    told = dict(zip(reversed(places), reversed(every), strict=False))  # a page of sections alone takes nothing itself
+    for place in places:
+        _tell(f"{place} is valid", told[place].lines() if place in told else ())
+    if page.sections:
+        _tell(f"{path} with its {len(page.sections)} section" + "s" * (len(page.sections) > 1), together(every).lines())
+
+
+def _tell(head: str, lines: Iterable[tuple[str, str]]) -> None:
+    typer.echo(head)
+    for name, words in lines:
+        typer.echo(f"  {name:<8} {words}")
 
 
 @app.command()
@@ -76,7 +91,7 @@ def show(
     from rnndyn.sweep.store import open_result, study_of
 
     if result.suffix == ".toml":
-        study, dataset = read(result, None), None
+        study, dataset = read_one(result, None), None
     else:
         dataset = open_result(result)
         study = study_of(dataset)

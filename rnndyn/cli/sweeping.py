@@ -1,16 +1,17 @@
 """`rnndyn run`, `rnndyn sweep` and `rnndyn report`: from a study to a result to a page."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read, studies_in
+from rnndyn.cli.app import Set, Threads, Verbose, app, note_code, plainly, read
 from rnndyn.errors import InputError
 
 if TYPE_CHECKING:
-    from rnndyn.dynamics.progress import Progress
-    from rnndyn.sweep import Study
+    from rnndyn.sweep import Overview, Study
 
 __all__ = ["report", "run", "sweep"]
 
@@ -41,59 +42,90 @@ def run(
         return
     checked = read(study, changes)
     directory = output or Path("reports") / checked.name
-    if not fresh and _is_complete(directory):
+    if not fresh and _is_complete(checked, directory):
         raise InputError(f"{directory} already holds a report: use --fresh to replace it, or -o DIR for another folder")
-    typer.echo(_run(checked, directory, threads, fresh, None))
+    typer.echo(_run([(checked, directory)], threads, fresh)[0])
 
 
-def _is_complete(directory: Path) -> bool:
-    """Tell whether a folder holds the page of a whole result; that of a partial one is written anew."""
-    from rnndyn.sweep.store import PAGE, read_manifest
+def _is_complete(study: "Study | Overview", directory: Path) -> bool:
+    """Tell whether a folder holds the page of a whole result, made of the results that its sections have now."""
+    from rnndyn.sweep.store import digests, read_card, read_manifest
 
-    if not (directory / PAGE).exists():
+    card = read_card(directory)
+    if not card or card.get("partial") or read_manifest(directory) is None:
         return False
-    manifest = read_manifest(directory)
-    return manifest is not None and bool(manifest["finished"])
+    return bool(card.get("sections", {}) == digests(directory, study.section_names))
 
 
 def _run_all(folder: Path, output: Path, changes: list[str] | None, fresh: bool, threads: int | None) -> None:
     """Run every study of a folder under one display, with a gallery; finished ones are opened, not computed again."""
-    from rnndyn.dynamics.progress import progress_display
     from rnndyn.report import gallery
-    from rnndyn.sweep.run import cost
+    from rnndyn.sweep.sections import pages_in
 
     studies, mistakes = [], []
-    for path in studies_in(folder):
+    for path in pages_in(folder):
         try:
             studies.append(read(path, changes))
         except InputError as mistake:
             mistakes.append(str(mistake))
     if mistakes:
         raise InputError("\n".join([*mistakes, f"nothing was run: mend the above first ({folder})"]))
-    costs = [cost(study) for study in studies]
-    pages = []
-    with progress_display(None, sum(costs)) as display:
-        for number, (study, size) in enumerate(zip(studies, costs, strict=True), 1):
-            part = display.part(size, f"{number} of {len(studies)}, {study.name}")
-            pages.append(_run(study, output / study.name, threads, fresh, part))
-            part.at(part.total)
+    pages = _run([(study, output / study.name) for study in studies], threads, fresh)
     typer.echo("\n".join(map(str, pages)))
     typer.echo(gallery(output))
 
 
-def _run(study: "Study", directory: Path, threads: int | None, fresh: bool, progress: "Progress | None") -> Path:
-    from rnndyn.report import prepare
-    from rnndyn.sweep.run import run_study
+def _run(
+    pages: "list[tuple[Study | Overview, Path]]", threads: int | None, fresh: bool, write: bool = True
+) -> list[Path]:
+    """Sweep what belongs to each page, under one display, and write it; returns the paths of the pages."""
+    from rnndyn.dynamics.progress import progress_display
+    from rnndyn.report import prepare, report
+    from rnndyn.sweep import Overview
+    from rnndyn.sweep.overview import lay_out
+    from rnndyn.sweep.run import cost, renew, run_study
+    from rnndyn.sweep.sections import sweeps
+
+    work = [(page, directory, sweeps(page, directory)) for page, directory in pages]
+    costs = [cost(study) for *_, parts in work for study, _ in parts]
+    several, number = len(costs) > 1, 0
+    written = []
+    with progress_display(None if several else False, sum(costs)) as display:
+        for page, directory, parts in work:
+            if fresh:
+                renew(page, directory)
+            if isinstance(page, Overview):
+                lay_out(page, directory)
+            result: Any = page
+            for study, folder in parts:
+                number += 1
+                name = f"{number} of {len(costs)}, {study.name}"
+                part = display.part(costs[number - 1], name) if several else None  # one sweep has its own display
+                with _resumable(study, folder, page):
+                    dataset = run_study(study, folder, threads, part, False, prepare if write else None)
+                if part is not None:
+                    part.at(part.total)
+                result = dataset if study is page else result
+            if write:
+                display.say(f"{page.name}: writing the page", pause=True)
+                with _resumable(study, folder, page):
+                    written.append(report(result, directory))
+    return written
+
+
+@contextlib.contextmanager
+def _resumable(study: "Study", directory: Path, page: "Study | Overview") -> Iterator[None]:
+    """Add to an interrupt what is kept, and to the result of another sweep how to replace that of a section alone."""
+    from rnndyn.sweep.store import FRESH
 
     try:
-        dataset = run_study(study, directory, threads, progress, fresh, meanwhile=prepare)
-        if progress is not None:
-            progress.say("writing the page", pause=True)
-        from rnndyn.report import report
-
-        return report(dataset, directory)
+        yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_resume(directory)) from None
+    except InputError as mistake:
+        if study is page or FRESH not in str(mistake):
+            raise
+        raise InputError(f"{mistake}; to replace this section alone: {study.command(directory)} --fresh") from None
 
 
 @app.command()
@@ -110,16 +142,14 @@ def sweep(
     verbose: Verbose = False,
 ) -> None:
     """Sweep a study's grid without a report; `rnndyn report` makes the page later."""
-    from rnndyn.sweep.run import run_study
+    from rnndyn.sweep.sections import sweeps
     from rnndyn.sweep.store import RESULT
 
     checked = read(study, changes)
     directory = output or Path("reports") / checked.name
-    try:
-        run_study(checked, directory, threads, None, fresh)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_resume(directory)) from None
-    typer.echo(directory / RESULT)
+    _run([(checked, directory)], threads, fresh, write=False)
+    for _, folder in sweeps(checked, directory):
+        typer.echo(folder / RESULT)
 
 
 @app.command()
@@ -131,13 +161,19 @@ def report(
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """Write the page of a result that is there, or of the part of it that is."""
+    """Write the page of a result that is there, or of the part of it that is, with those of its sections."""
     from rnndyn.report import report as write
-    from rnndyn.sweep.store import folder_of, open_result, study_of
+    from rnndyn.sweep import Overview
+    from rnndyn.sweep.overview import overview_in
+    from rnndyn.sweep.store import folder_of, open_result, results_below, study_of
 
-    dataset = open_result(result)
-    note_code(study_of(dataset))
-    typer.echo(write(dataset, output or folder_of(result)))
+    source = folder_of(result)
+    shown = overview_in(source) or open_result(result)
+    study = shown if isinstance(shown, Overview) else study_of(shown)
+    below = [study_of(dataset) for _, dataset in results_below(source, study.section_names) if dataset is not None]
+    for one in (study, *below):
+        note_code(one)
+    typer.echo(write(shown, output or source, source=source))
 
 
 def _how_to_resume(directory: Path) -> str:

@@ -1,18 +1,17 @@
 """The page: words, numbers and figures of a result in one self-contained HTML file."""
 
-import base64
 import json
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnndyn.report.care import cautions
-from rnndyn.report.figures import THUMBNAIL, Drawn
+from rnndyn.report.figures import Drawn
 from rnndyn.report.maps import share
 from rnndyn.report.numbers import BORDER, CHAOTIC, SETTLES, Number, count, key_numbers, missing_points, status_rows
+from rnndyn.report.section import Section, answer_lines, card, embedded, html, seconds, unfinished
 from rnndyn.report.template import source, template
 from rnndyn.report.words import plain
-from rnndyn.sweep.number import fill
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,17 +24,27 @@ TABLE_LIMIT = 300_000  # bytes, compressed: a larger table is a file beside the 
 
 
 class Page:
-    """What the pages of a result say: its words and numbers, and the files they are rendered to."""
+    """What the pages of a result say: its words and numbers, and the files they are rendered to.
 
-    def __init__(self, dataset: "xr.Dataset", study: "Study", figures: list[Drawn]) -> None:
-        self.dataset, self.study, self.figures = dataset, study, figures
+    sections: what the pages of the study's sections told.
+    """
+
+    def __init__(
+        self, dataset: "xr.Dataset", study: "Study", figures: list[Drawn], sections: Sequence[Section] = ()
+    ) -> None:
+        self.dataset, self.study, self.figures, self.sections = dataset, study, figures, sections
         self.manifest = json.loads(dataset.attrs["manifest"])
         self.title = study.title or self.manifest["name"]
         self.numbers = key_numbers(dataset, study)
-        self.answer = _answer(self.numbers, study)
+        named = zip(study.number, self.numbers, strict=False)  # the numbers that the study names come first
+        self.values = {name: number.value for entry, number in named for name in (entry.id, entry.label) if name}
+        if study.answer:
+            self.answer = answer_lines(study.answer, self.values, sections)
+        else:
+            self.answer = _answer(self.numbers, study)
         missing = missing_points(dataset)
-        self.partial = f"{count(study.points - missing)} of {count(study.points)} grid points" if missing else ""
-        self.seconds = _seconds(self.manifest)
+        self.computed = f"{count(study.points - missing)} of {count(study.points)} grid points" if missing else ""
+        self.partial = "; ".join(filter(None, [self.computed, *unfinished(sections)]))
         self.version = self.manifest["identity"]["rnndyn"]
         self.cautions = cautions(dataset, study)
 
@@ -45,29 +54,25 @@ class Page:
 
     def render(self, directory: Path, explorable: bool) -> str:
         """Return the main page as HTML; images are embedded, nothing is loaded from anywhere."""
-        return str(
-            template("page.html.j2").render(
-                title=self.title,
-                question=self.study.question,
-                claim=self.study.claim,
-                answer=self.answer,
-                partial=self.partial,
-                figures=[_figure(figure, self.manifest["name"]) for figure in self.figures],
-                map=explorable,
-                numbers=self.numbers,
-                theory=any(number.theory for number in self.numbers),
-                cautions=self.cautions,
-                statuses=[(*row, share(row[2], self.study.points)) for row in status_rows(self.dataset)],
-                count=count,
-                computed=_computed(self.dataset, self.study, self.manifest),
-                seconds=self.seconds,
-                command=self.manifest["command"],
-                python=_python(self.dataset, self.study, directory),
-                study_text=self.manifest["study"],
-                version=self.version,
-                manifest=(directory / "manifest.json").exists(),
-                script=source("page.js"),
-            )
+        return html(
+            directory,
+            self.sections,
+            title=self.title,
+            question=self.study.question,
+            claim=self.study.claim,
+            answer=self.answer,
+            partial=self.partial,
+            figures=[_figure(figure, self.manifest["name"]) for figure in self.figures],
+            map=explorable,
+            numbers=self.numbers,
+            cautions=self.cautions,
+            statuses=[(*row, share(row[2], self.study.points)) for row in status_rows(self.dataset)],
+            computed=_computed(self.dataset, self.study, self.manifest),
+            seconds=seconds([self.manifest]),
+            command=self.manifest["command"],
+            python=_python(self.dataset, self.study, directory),
+            study_text=self.manifest["study"],
+            version=self.version,
         )
 
     def render_map(self, exploration: dict[str, Any]) -> str:
@@ -85,18 +90,33 @@ class Page:
         parts = {"title": self.title, "data": exploration, "script": source("map.js"), "version": self.version}
         return str(template("map.html.j2").render(how=how, **parts))
 
-    def card(self) -> dict[str, Any]:
+    def section(self, name: str, explorable: bool, small: bytes) -> Section:
+        """Return what a page above this one tells of it; `name` is the folder, `small` the thumbnail.
+
+        Of its numbers those that the study names or a theory meets, if there are any.
+        """
+        chosen = [number for number in self.numbers if number.kind == "named" or number.theory]
+        return Section(
+            name,
+            self.title,
+            self.study.question,
+            self.answer,
+            chosen or self.numbers,
+            self.values,
+            _figure(self.figures[0], self.manifest["name"]) if self.figures else None,
+            small,
+            len(self.figures) - 1,
+            explorable,
+            self.cautions,
+            self.computed,
+            self.study.points,
+            self.manifest,
+        )
+
+    def card(self, directory: Path, explorable: bool) -> dict[str, Any]:
         """Return what a gallery says of this page."""
-        return {
-            "title": self.title,
-            "question": self.study.question,
-            "answer": " ".join(self.answer[:2]),
-            "partial": self.partial,
-            "points": count(self.study.points),
-            "seconds": self.seconds,
-            "alt": self.figures[0].alt if self.figures else "",
-            "thumbnail": f"{THUMBNAIL}.png",
-        }
+        own = self.section("", explorable, b"")
+        return card(directory, self.study, self.answer, self.partial, [own, *self.sections])
 
 
 def _figure(figure: Drawn, name: str) -> dict[str, Any]:
@@ -108,27 +128,18 @@ def _figure(figure: Drawn, name: str) -> dict[str, Any]:
         "alt": figure.alt,
         "caption": figure.caption,
         "how": figure.how,
-        "image": _data("image/png", figure.png),
-        "dark": _data("image/png", figure.dark),
+        "image": embedded("image/png", figure.png),
+        "dark": embedded("image/png", figure.dark),
         "svg": figure.svg is not None,
-        "table": _data("application/gzip", figure.table) if inside else f"{figure.name}.csv.gz",
+        "table": embedded("application/gzip", figure.table) if inside else f"{figure.name}.csv.gz",
         "rows": count(figure.picture.data.size),
         "width": figure.width,
         "height": figure.height,
     }
 
 
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
 def _answer(numbers: list[Number], study: "Study") -> list[str]:
-    """Say what was found: the study's own answer, or at most four sentences, first of what the study asks for."""
-    if study.answer:
-        named = zip(study.number, numbers, strict=False)  # the numbers that the study names come first
-        values = {name: number.value for entry, number in named for name in (entry.id, entry.label) if name}
-        lines = fill(study.answer, values).splitlines()
-        return [line.strip().replace(" %", "\u00a0%") for line in lines if line.strip()]
+    """Say what was found, in at most four sentences, first of what the study asks for."""
     sentences = [_sentence(number) for number in numbers if number.kind == "named"][:3]
     by_what = {number.what: number.value for number in numbers}
     kinds = [f"{n.what[0].lower()}{n.what[1:]} ({n.value})" for n in numbers if n.kind == "regime"]
@@ -184,21 +195,8 @@ def _computed(dataset: "xr.Dataset", study: "Study", manifest: dict[str, Any]) -
         ("Machine type", machine),
         ("Software", software),
         ("Fingerprint of the sources", str(identity["fingerprint"])[:16]),
-        ("Time", _seconds(manifest)),
+        ("Time", seconds([manifest])),
     ]
-
-
-def _seconds(manifest: dict[str, Any]) -> str:
-    sweep, compiling = manifest["seconds"]["sweep"], manifest["seconds"]["compile"]
-    threads = ", ".join(map(str, manifest["threads"]))
-    words = f"{_duration(sweep)} on {threads} thread" + ("" if threads == "1" else "s")
-    return words + (f", of which {_duration(compiling)} of compiling" if compiling >= 0.5 else "")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{math.floor(seconds / 60)} min {seconds % 60:.0f} s"
 
 
 def _python(dataset: "xr.Dataset", study: "Study", directory: Path) -> str:

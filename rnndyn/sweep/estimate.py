@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from rnndyn.sweep.run import cores
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "together"]
 
 FEW = 32  # points in the first block timed
 ENOUGH = 0.5  # seconds that a block should take, for its time to mean something
@@ -40,9 +41,9 @@ class Estimate:
 
     def lines(self) -> list[tuple[str, str]]:
         """Return (what, in words)."""
-        size = " x ".join(map(str, self.shape))
+        size = f" ({' x '.join(map(str, self.shape))})" if len(self.shape) > 1 else ""
         found = [
-            ("points", f"{_count(math.prod(self.shape))} ({size}) in {self.chunks} chunk" + "s" * (self.chunks > 1)),
+            ("points", f"{_count(math.prod(self.shape))}{size} in {self.chunks} chunk" + "s" * (self.chunks > 1)),
             ("steps", f"{self.steps:.3g} of single networks"),
             ("memory", f"about {_bytes(self.memory)} beside the program's own"),
             ("disk", f"at most {_bytes(self.disk)} before compression"),
@@ -71,6 +72,21 @@ def estimate(study: "Study", threads: int | None = None, timing: bool = True) ->
         threads or cores(),
         sum(seconds for seconds, _ in timed) if timed else None,
         sum(compiling for _, compiling in timed) if timed else None,
+    )
+
+
+def together(estimates: Sequence[Estimate]) -> Estimate:
+    """Return what several sweeps take one after another."""
+    timed = [one for one in estimates if one.seconds is not None and one.compiling is not None]
+    return Estimate(
+        (sum(math.prod(one.shape) for one in estimates),),
+        sum(one.chunks for one in estimates),
+        sum(one.steps for one in estimates),
+        max(one.memory for one in estimates),
+        sum(one.disk for one in estimates),
+        max(one.threads for one in estimates),
+        sum(one.seconds or 0.0 for one in timed) if timed else None,
+        sum(one.compiling or 0.0 for one in timed) if timed else None,
     )
 
 

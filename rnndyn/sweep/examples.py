@@ -22,6 +22,32 @@ steps = 100
 """
 
 FILES = {
+    "powers.toml": """
+title = "A linear unit"
+
+[cell]
+kind = "Linear"
+units = 1
+
+[axes]
+w = [0.5, 1.0, 1.5]
+
+[weights]
+weight_hh = "w"
+
+[run]
+steps = 100
+
+[measure.lyapunov]
+
+[[number]]
+label = "Growth a step"
+id = "rate"
+variable = "exponents"
+at = { w = 1.5 }
+show = "exp"
+theory = 1.5
+""",
     "henon.py": '''
 import rnndyn as rd
 
@@ -47,6 +73,12 @@ title = "Two tanh units"
 question = "When do they settle?"
 answer = "Up to a weight of about one."
 claim = 3
+sections = ["powers.toml"]
+""",
+    "sections": """
+title = "Two tanh units and a linear one"
+answer = "The linear one grows by {powers.rate} a step at a weight of 1.5."
+sections = ["powers.toml"]
 """,
     "cell": """
 [cell]

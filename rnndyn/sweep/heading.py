@@ -1,4 +1,4 @@
-"""What every study has, whether it sweeps a grid or only gathers others: its words, where it came from, its sections."""
+"""What every study has, with a grid or with others only: its words, where it came from, its sections."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ class Heading(Part):
     )
     sections: Annotated[tuple[str, ...], Listed] = Field(
         default=(),
-        description="study files, named from this file's folder, that are run with this one and shown on its page; none",
+        description="study files, beside this one or in a folder there, that run with it and stand on its page; none",
     )
     _name: str = PrivateAttr("study")
     _file: str = PrivateAttr("study.toml")

@@ -153,7 +153,9 @@ def check_answer(answer: str, numbers: "Sequence[Number]", below: "Mapping[str, 
     below: the numbers of the sections by their names.
     """
     known = [name for number in numbers for name in (number.id, number.label) if name]
-    known += [f"{section}.{name}" for section in below for one in below[section] for name in (one.id, one.label) if name]
+    known += [
+        f"{section}.{name}" for section in below for one in below[section] for name in (one.id, one.label) if name
+    ]
     for name in PLACEHOLDER.findall(answer):
         if name not in known:
             hint = suggestion(name, known) if known else "this study names none"

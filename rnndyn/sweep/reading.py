@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def _read(path: Path, overrides: dict[str, Any], inside: bool) -> Study | Overvi
     study._name, study._text, study._folder = path.stem, text, path.parent
     study._changes = overrides
     study._file = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
-    study._parts = tuple(_section(path, *one) for one in zip(study.sections, below, strict=True))
+    study._parts = _sections(path, study.sections, below)
     known = dict(zip(study.section_names, (part.number for part in study.parts), strict=True))
     try:
         if isinstance(study, Study):
@@ -72,14 +72,17 @@ def _validated(
         raise InputError("\n".join(f"{path}: {line}" for line in sentences(error, Study, table))) from None
 
 
-def _section(path: Path, file: str, changes: dict[str, Any]) -> Study:
-    """Read a section of the study in `path`."""
-    try:
-        part = _read(path.parent / file, changes, True)
-    except InputError as error:
-        raise InputError("\n".join(f"{path}: sections: {line}" for line in str(error).splitlines())) from None
-    assert isinstance(part, Study)
-    return part
+def _sections(path: Path, named: Sequence[str], changes: Sequence[dict[str, Any]]) -> tuple[Study, ...]:
+    """Read the sections of the study in `path`; raises InputError with what is wrong in any of them."""
+    found, wrong = [], []
+    for file, change in zip(named, changes, strict=True):
+        try:
+            found.append(_read(path.parent / file, change, True))
+        except InputError as error:
+            wrong += [f"{path}: sections: {line}" for line in str(error).splitlines()]
+    if wrong:
+        raise InputError("\n".join(wrong))
+    return tuple(one for one in found if isinstance(one, Study))  # all of them: none has sections itself
 
 
 def _text(path: Path) -> str:

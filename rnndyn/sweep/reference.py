@@ -39,6 +39,16 @@ initialiser `{ init = ... }`; or, for a cell with gates, a table of any of these
 """
 
 
+SECTIONS = """\
+A claim may need several cells, grids and measures. Each is a study of its own, in a file beside this one or in a folder
+there (`sections = ["forward_euler/regions.toml", "forward_euler/orbit.toml"]`): `rnndyn run forward_euler.toml` runs
+them all, and its page tells of each the question, the answer, the first figure and the numbers, with a link to the
+section's whole page in a folder below (`reports/forward_euler/regions/`). The name of a section is that of its file
+without ending, and without the name of this file and a `_` before it, if it begins so (`forward_euler_regions.toml`).
+`{regions.id}` in `answer` is the number `id` of that section, `--set regions.axes.w.num=8` changes the section alone.
+A study that has sections need not have a grid: without `[cell]` and all other tables it is a page of its sections, as
+below, and `--set run.steps=100` changes every one of them. `rnndyn run FOLDER` runs sections with their page only.
+"""
 SIZES = """\
 `units` may be an axis: the networks of each size are computed one size after another, with weights drawn anew for each.
 The axis is the first dimension of the result, and a variable must be as long for every size: keep a number of exponents
@@ -59,6 +69,7 @@ def reference() -> str:
 def tables() -> Iterator[tuple[str, str, type[BaseModel] | None, str]]:
     """Yield (title, words, model or None, key of the example) for each table of the study file."""
     yield "Top level", "", Study, "study"
+    yield "Pages of several studies", SECTIONS, None, "sections"
     yield "`[cell]`", _doc(CellTable), CellTable, "cell"
     yield "`[axes]`", _doc(Axis), Axis, "axes"
     yield "Networks of several sizes", SIZES, None, "sizes"

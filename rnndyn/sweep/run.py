@@ -18,8 +18,8 @@ from rnndyn.sweep.checks import check_study
 from rnndyn.sweep.grid import Chunk, chunks
 from rnndyn.sweep.jobs import Job, chunk_size, job_of, jobs, variables
 from rnndyn.sweep.labels import attributes, coordinates
-from rnndyn.sweep.provenance import identity
 from rnndyn.sweep.overview import Overview
+from rnndyn.sweep.provenance import identity
 from rnndyn.sweep.reading import read_study
 from rnndyn.sweep.store import CARD, FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, is_foreign, report_files
 from rnndyn.sweep.study import Study

@@ -4,10 +4,11 @@ A chunk counts once the manifest lists it, and the manifest lists it only after 
 sweep killed at any moment therefore leaves whole chunks, and the next one computes only those that are not listed.
 """
 
+import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +34,14 @@ __all__ = [
     "PAGE",
     "RESULT",
     "Store",
+    "digests",
     "folder_of",
     "is_foreign",
     "open_result",
+    "read_card",
     "read_manifest",
     "report_files",
+    "results_below",
     "study_of",
 ]
 
@@ -46,7 +50,14 @@ MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
 FOLDER = "study_folder"  # key of a dataset's encoding
-TOLD = ("name", "title", "file", "command", "study", "sections")  # of a manifest: what may change without a number changing
+TOLD = (
+    "name",
+    "title",
+    "file",
+    "command",
+    "study",
+    "sections",
+)  # of a manifest: what may change without a number changing
 CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
@@ -96,6 +107,13 @@ def open_result(result: str | os.PathLike[str]) -> "xr.Dataset":
     return dataset.assign_attrs(manifest=json.dumps(manifest))
 
 
+def results_below(directory: Path, sections: Iterable[str]) -> "Iterator[tuple[str, xr.Dataset | None]]":
+    """Yield (name, result) of the sections below a page; None where nothing is computed yet."""
+    for name in sections:
+        manifest = read_manifest(directory / name)
+        yield name, open_result(directory / name) if manifest is not None and manifest["laid_out"] else None
+
+
 def study_of(dataset: "xr.Dataset") -> "Study":
     """Return the study of a result; files that it names are looked for beside the study file."""
     from rnndyn.sweep.study import Study
@@ -105,6 +123,21 @@ def study_of(dataset: "xr.Dataset") -> "Study":
     study._folder = Path(dataset.encoding.get(FOLDER, Path(manifest["file"]).parent))
     study._name, study._file = manifest["name"], manifest["file"]
     return study
+
+
+def digests(directory: Path, sections: Iterable[str]) -> dict[str, str]:
+    """Return a fingerprint of the result of each section below a page, of those that have one."""
+    manifests = {name: directory / name / MANIFEST for name in sections}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in manifests.items() if path.is_file()}
+
+
+def read_card(directory: Path) -> dict[str, Any]:
+    """Return what the report in `directory` says of itself; nothing if there is none, or it is damaged."""
+    try:
+        card = json.loads((directory / CARD).read_text(encoding="utf-8"))
+        return card if isinstance(card, dict) and (directory / PAGE).is_file() else {}
+    except (OSError, ValueError):
+        return {}
 
 
 def report_files(directory: Path) -> list[Path]:

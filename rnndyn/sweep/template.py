@@ -5,6 +5,7 @@ __all__ = ["TEMPLATE"]
 TEMPLATE = """\
 # A study of rnndyn. `rnndyn check` tells whether it is valid and what it takes, `rnndyn run` sweeps it and writes the
 # report. `rnndyn reference` prints every key, `rnndyn cells` every cell. For a quick preview: --set axes.gain.num=8
+# Other studies on the same page: sections = ["another.toml"], before the first table.
 title = "When does a random network become chaotic?"
 question = "Does a network of eight tanh units settle, cycle or wander, over the gain of its random weights?"
 
