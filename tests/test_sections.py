@@ -202,7 +202,8 @@ def test_a_folder_runs_sections_with_their_page_only(folder, fake, undrawn):
 def test_an_interrupted_page_goes_on_where_it_stopped(folder, fake, undrawn):
     fake.fuse = 4
     result = call("run", "studies/claim.toml", code=130)
-    assert "1 of 2 chunks are kept in reports/claim/fine; the same command" in result.stderr
+    words = "1 of 2 sweeps are whole; 1 of 2 chunks are kept in reports/claim/fine; the same command"
+    assert words in result.stderr
     fake.fuse = None
     call("run", "studies/claim.toml")
     assert len(fake.calls) == 5
@@ -223,7 +224,7 @@ def test_sections_that_changed(folder, fake, undrawn):
     assert (
         "reports/claim/fine holds the result of another sweep: study.axes.w.num is 8 there and 4 here" in result.stderr
     )
-    command = re.search(r"this section alone: rnndyn (run .* --fresh)", result.stderr)[1]
+    command = re.search(r"of this section alone: rnndyn (run .* --fresh)", result.stderr)[1]
     assert command == "run studies/claim_fine.toml -o reports/claim/fine --fresh"
     before = len(fake.calls)
     call(*command.split())
@@ -315,7 +316,7 @@ def test_the_page_of_a_part(folder, fake):
     call("report", "reports/claim")
     source = Path("reports/claim/index.html").read_text(encoding="utf-8")
     assert "the fine one in (not computed yet)." in source
-    assert "not finished: nothing yet of “Fine” so far" in source
+    assert "not finished: nothing of “Fine” so far" in source
     call("run", "studies/claim.toml")  # not refused: it is not whole
     assert "not finished" not in Path("reports/claim/index.html").read_text(encoding="utf-8")
     call("sweep", "studies/claim_fine.toml", "-o", "reports/claim/fine", "--fresh")

@@ -1,7 +1,5 @@
 """`rnndyn run`, `rnndyn sweep` and `rnndyn report`: from a study to a result to a page."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,6 +83,7 @@ def _run(
     from rnndyn.sweep.overview import lay_out
     from rnndyn.sweep.run import cost, renew, run_study
     from rnndyn.sweep.sections import sweeps
+    from rnndyn.sweep.store import FRESH
 
     work = [(page, directory, sweeps(page, directory)) for page, directory in pages]
     costs = [cost(study) for *_, parts in work for study, _ in parts]
@@ -97,35 +96,26 @@ def _run(
             if isinstance(page, Overview):
                 lay_out(page, directory)
             result: Any = page
-            for study, folder in parts:
-                number += 1
-                name = f"{number} of {len(costs)}, {study.name}"
-                part = display.part(costs[number - 1], name) if several else None  # one sweep has its own display
-                with _resumable(study, folder, page):
+            try:
+                for study, folder in parts:
+                    number += 1
+                    name = f"{number} of {len(costs)}, {study.name}"
+                    part = display.part(costs[number - 1], name) if several else None  # one sweep has its own display
                     dataset = run_study(study, folder, threads, part, False, prepare if write else None)
-                if part is not None:
-                    part.at(part.total)
-                result = dataset if study is page else result
-            if write:
-                display.say(f"{page.name}: writing the page", pause=True)
-                with _resumable(study, folder, page):
+                    if part is not None:
+                        part.at(part.total)
+                    result = dataset if study is page else result
+                if write:
+                    display.say(f"{page.name}: writing the page", pause=True)
                     written.append(report(result, directory))
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(_how_to_resume([folder for _, folder in parts])) from None
+            except InputError as mistake:
+                if study is page or FRESH not in str(mistake):
+                    raise
+                alone = f"{study.command(folder)} --fresh"
+                raise InputError(f"{mistake}; to replace that of this section alone: {alone}") from None
     return written
-
-
-@contextlib.contextmanager
-def _resumable(study: "Study", directory: Path, page: "Study | Overview") -> Iterator[None]:
-    """Add to an interrupt what is kept, and to the result of another sweep how to replace that of a section alone."""
-    from rnndyn.sweep.store import FRESH
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_resume(directory)) from None
-    except InputError as mistake:
-        if study is page or FRESH not in str(mistake):
-            raise
-        raise InputError(f"{mistake}; to replace this section alone: {study.command(directory)} --fresh") from None
 
 
 @app.command()
@@ -176,13 +166,21 @@ def report(
     typer.echo(write(shown, output or source, source=source))
 
 
-def _how_to_resume(directory: Path) -> str:
-    """Say what is kept of an interrupted sweep."""
+def _how_to_resume(folders: list[Path]) -> str:
+    """Say what is kept of interrupted sweeps, one after another, in their folders."""
     from rnndyn.sweep.store import read_manifest
 
-    manifest = read_manifest(directory) if directory.is_dir() else None
-    if manifest is None:
+    kept, whole = [], 0
+    for folder in folders:
+        manifest = read_manifest(folder) if folder.is_dir() else None
+        if manifest is None or "chunks" not in manifest:
+            continue
+        done, total = len(manifest["chunks"]["done"]), manifest["chunks"]["total"]
+        whole += done == total
+        if done < total or len(folders) == 1:
+            kept.append(f"{done} of {total} chunks are kept in {folder}")
+    if len(folders) > 1 and whole:
+        kept.insert(0, f"{whole} of {len(folders)} sweeps are whole")
+    if not kept:
         return "Nothing was computed yet."
-    chunks = manifest["chunks"]
-    kept = f"{len(chunks['done'])} of {chunks['total']} chunks are kept in {directory}"
-    return f"{kept}; the same command (without --fresh) goes on from there."
+    return f"{'; '.join(kept)}; the same command (without --fresh) goes on from there."

@@ -59,7 +59,7 @@ class Section:
 
 def absent(name: str) -> Section:
     """Return a section of which nothing is computed yet."""
-    return Section(name, name.replace("_", " ").capitalize(), partial="nothing yet")
+    return Section(name, name.replace("_", " ").capitalize(), partial="nothing")
 
 
 def unfinished(sections: Sequence[Section]) -> list[str]:

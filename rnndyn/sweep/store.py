@@ -50,14 +50,7 @@ MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
 FOLDER = "study_folder"  # key of a dataset's encoding
-TOLD = (
-    "name",
-    "title",
-    "file",
-    "command",
-    "study",
-    "sections",
-)  # of a manifest: what may change without a number changing
+TOLD = ("name", "title", "file", "command", "study", "sections")  # in a manifest, what no number depends on
 CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
