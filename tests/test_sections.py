@@ -302,6 +302,10 @@ def test_the_page_shows_its_sections(folder, fake):
     assert "200 grid points" in cards
     result = call("run", "studies/claim.toml", code=2)
     assert "already holds a report" in result.stderr
+    write("manifest.json", '{"short_name": "of an application"}')
+    for place in ("reports/claim/mine", "else"):  # below a page without being of it, below something else
+        page = report(open_result("reports/claim/fine"), place)
+        assert "../index.html" not in page.read_text(encoding="utf-8")
 
 
 def test_the_page_of_a_part(folder, fake):
