@@ -7,8 +7,8 @@ import numpy as np
 from ..errors import InputError
 from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
-from .newton import Step, norm, polish, radius
-from .random import point_normals
+from .newton import SAME, Step, least_period, norm, polish, radius
+from .random import spread_starts
 from .status import Status
 
 Attractors = namedtuple("Attractors", "count period status")
@@ -17,7 +17,6 @@ BOUND = 1e12  # a state beyond this has diverged, as in `lyapunov`
 ROUNDS = (1.0, 0.25, 4.0, 16.0)  # multiples of `steps` that orbits go on for; the last two for those that creep only
 RETURN = 0.02  # a relative distance to an earlier state below which a cycle may be near
 CREEP = 1e-3  # and one below which an orbit creeps rather than wanders
-SAME = 1e-8  # a relative distance below which states, and points of cycles, are the same
 NEUTRAL = 1e-8  # multipliers this near to 1 are neutral: Newton's solution has half its digits at a double root
 UNDECIDED, FOUND, GONE = 0, 1, 2  # what became of an orbit
 
@@ -68,7 +67,8 @@ def attractors(
 
     def chunk(low, high, meter):
         theta = np.repeat(problem.theta(low, high, run.layout), starts, axis=0)
-        state = _starts(starts, float(spread), seed, problem.batch.index(first, low, high), high - low, size)
+        index = problem.batch.index(first, low, high)
+        state = spread_starts(seed, index, high - low, starts, size, float(spread)).reshape(-1, size)
 
         def orbit(rows, state, steps, keep, meter):
             still = np.zeros((len(rows), 1, cell.inputs))
@@ -84,14 +84,6 @@ def attractors(
     count[problem.invalid], shortest[problem.invalid], status[problem.invalid] = 0, 0, Status.INVALID
     shape = problem.batch.shape
     return Attractors(count.reshape(shape), shortest.reshape(shape), status.reshape(shape))
-
-
-def _starts(starts, spread, seed, first, points, size):
-    """Starts (points * starts, S N): the first half on the diagonal, nearly; the others random."""
-    start = point_normals(seed, "starts", first, points, starts * size).reshape(points, starts, size)
-    half = -(-starts // 2)
-    start[:, :half] = np.linspace(-1.0, 1.0, half)[:, None] + 1e-3 * start[:, :half]
-    return spread * start.reshape(points * starts, size)
 
 
 class Search:
@@ -180,11 +172,7 @@ class Search:
     def keep(self, rows, points, error):
         """Note attractors (M, q, S N) under their least period."""
         q = points.shape[1]
-        least = np.full(len(rows), q)
-        tolerance = SAME * np.maximum(1.0, norm(points[:, 0])) + 100.0 * error
-        for r in range(q - 1, 0, -1):
-            if q % r == 0:
-                least[norm(points[:, r] - points[:, 0]) <= tolerance] = r
+        least = least_period(points, error)
         self.fate[rows], self.period[rows], self.error[rows] = FOUND, least, error
         inside = np.arange(q) < least[:, None]
         self.points[rows, :q] = np.where(inside[:, :, None], points, np.nan)
