@@ -2,15 +2,18 @@
 
 from .attractors import Attractors, attractors
 from .covariant import CovariantVectors, covariant_vectors
+from .cycles import Cycles, cycles
 from .echo import EchoState, echo_state
 from .extrapolation import Extrapolation, extrapolate
 from .finite_time import FiniteTime, finite_time
+from .fixed_points import FixedPoints, fixed_points
 from .gali import Gali, gali
 from .gradients import Gradients, gradients, slope
 from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
 from .noise import Noise
 from .reach import outputs, reach
 from .spectrum import entropy, kaplan_yorke, memory_time
+from .stability import Bifurcation, Stability
 from .start import Start
 from .status import Status
 from .trajectory import last_state, trajectory
@@ -21,15 +24,19 @@ from .zero_one import ZeroOne, zero_one
 
 __all__ = [
     "Attractors",
+    "Bifurcation",
     "CovariantVectors",
+    "Cycles",
     "EchoState",
     "Extrapolation",
     "FiniteTime",
+    "FixedPoints",
     "Gali",
     "Gradients",
     "Lyapunov",
     "LyapunovHistory",
     "Noise",
+    "Stability",
     "Start",
     "Status",
     "TransientGrowth",
@@ -38,10 +45,12 @@ __all__ = [
     "ZeroOne",
     "attractors",
     "covariant_vectors",
+    "cycles",
     "echo_state",
     "entropy",
     "extrapolate",
     "finite_time",
+    "fixed_points",
     "gali",
     "gradients",
     "kaplan_yorke",

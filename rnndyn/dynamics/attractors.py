@@ -7,13 +7,12 @@ import numpy as np
 from ..errors import InputError
 from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
-from .newton import SAME, Step, least_period, norm, polish, radius
+from .newton import BOUND, SAME, Step, least_period, norm, polish, radius
 from .random import spread_starts
 from .status import Status
 
 Attractors = namedtuple("Attractors", "count period status")
 
-BOUND = 1e12  # a state beyond this has diverged, as in `lyapunov`
 ROUNDS = (1.0, 0.25, 4.0, 16.0)  # multiples of `steps` that orbits go on for; the last two for those that creep only
 RETURN = 0.02  # a relative distance to an earlier state below which a cycle may be near
 CREEP = 1e-3  # and one below which an orbit creeps rather than wanders

@@ -6,6 +6,7 @@ Rows are networks: `theta` (M, layout.size) in the kernels' order, states (M, S 
 
 import numpy as np
 
+BOUND = 1e12  # a state beyond this has diverged, as in `lyapunov`
 SAME = 1e-8  # a relative distance below which states, and points of cycles, are the same
 MOST = 60  # Newton steps; a double root takes some thirty
 FINE = 1e-13  # a relative step below which Newton's method has converged
@@ -31,9 +32,9 @@ class Step:
 
         n, (count, size) = self.cell.units, state.shape
         columns = size if along is None else size + 1
-        values = list(state.reshape(count, -1, n).transpose(1, 0, 2))
+        values = list(state.reshape(count, size // n, n).transpose(1, 0, 2))
         frame = np.broadcast_to(np.eye(size, columns), (count, size, columns))
-        tangents = list(frame.reshape(count, -1, n, columns).swapaxes(0, 1))
+        tangents = list(frame.reshape(count, size // n, n, columns).swapaxes(0, 1))
         for stage in self.bound.stages:
             a, da = self._products(stage.plan, theta, values, tangents, along)
             x, p = self._given(stage.plan, theta)
@@ -77,7 +78,7 @@ class Step:
     def _weights(self, product, block, theta):
         """(W, b) of a gate: (M, N, N), and (M, N) or 0."""
         n, (weights, bias, *_) = self.cell.units, self.layout.at
-        matrix = theta[:, weights + block * n * n : weights + (block + 1) * n * n].reshape(-1, n, n)
+        matrix = theta[:, weights + block * n * n : weights + (block + 1) * n * n].reshape(len(theta), n, n)
         if product.transposed:
             return matrix.swapaxes(1, 2), 0.0
         return matrix, theta[:, bias + block * n : bias + (block + 1) * n]

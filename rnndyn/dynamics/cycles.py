@@ -1,0 +1,136 @@
+"""All cycles of maps up to a period, stable or not, with multipliers, type and the bifurcation that each is lost by."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..errors import InputError
+from .batch import Noise, Problem, as_array, grid_index, index_axes, whole
+from .call import check, over_points
+from .cycle_search import ROUNDS, Search, window
+from .newton import Step, held
+from .random import spread_starts
+from .stability import Stability
+from .status import Status
+from .values import positive
+
+Cycles = namedtuple("Cycles", "points period multipliers type lost residual error count status")
+
+
+def cycles(
+    cell,
+    weights,
+    *,
+    max_period=8,
+    starts=16,
+    spread=1.0,
+    steps=200,
+    inputs=None,
+    seed=0,
+    first_index=0,
+    device="auto",
+    threads=None,
+    progress=None,
+):
+    """F^p(s) = s: the cycles of least period p up to `max_period`, stable and unstable; fixed points are period 1.
+
+    weights as in `trajectory`; inputs None (zero) or constant, (..., 1, I). Newton's method with the exact Jacobian
+    goes, in each round, from `starts` random states and from `starts` states of orbits that have run for `steps` steps
+    and nearly return after p more; from the second round on it is kept away from what is known (deflation). The search
+    of a period ends when two rounds in a row find nothing new, at most with the eighth. No number of starts proves that
+    nothing is missing: more of them, and a `spread` as wide as the states, miss less.
+    Starts: half on the diagonal from -spread to spread, shifted by 1e-3 spread times standard normal; half spread times
+    standard normal; from (seed, grid index), first_index as in `lyapunov`.
+
+    Returns Cycles, padded with NaN (0 in whole numbers) to the largest count M of a point:
+        points (..., M, P, S N): the states along each cycle, P = max_period;
+        period (..., M): the least period;
+        multipliers (..., M, S N): eigenvalues of DF^p, complex, from the largest modulus to the smallest;
+        type (..., M): `Stability`; lost (..., M): `Bifurcation`, from the multiplier that leads;
+        residual (..., M): |F^p(s) - s|; error (..., M): of the states, estimated from Newton's last step and rounding
+        (largest moduli over the state's values);
+        count (...): cycles found; status (...): OK; NOT_CONVERGED: the last rounds still found new ones; INVALID.
+    Ordered by period, then by the first state's values (to 6 digits), each cycle from its smallest state on. Cycles
+    nearer than 1e-8 or their errors are one. All is done in float64.
+    Source: Kuznetsov, Elements of Applied Bifurcation Theory (2004), ch. 4 and 10; Farrell, Birkisson & Funke, SIAM J.
+    Sci. Comput. 37 (2015) A2026 (deflation).
+    Raises InputError for wrong names, shapes and values, and if every point is invalid.
+    """
+    device, dtype, threads = check(cell, device, "float64", threads, networks=False)
+    starts, steps, period = whole("starts", starts, 1), whole("steps", steps, 1), whole("max_period", max_period, 1)
+    spread, seed, first = positive("spread", spread), whole("seed", seed, 0), grid_index(first_index)
+    given = {"steps": ROUNDS * period, "inputs": constant(inputs), "lengths": None, "state": None}
+    problem = Problem(cell, weights, **given, extra=lambda _: index_axes(first))
+    from ..kernels import target
+    from ..kernels.blas import alone
+    from ..kernels.tiles import Meter
+
+    run, step, size = target.Run(cell, dtype, device, (problem.count * starts * steps, 0)), Step(cell), cell.state_size
+    found, status = {}, np.full(problem.count, Status.INVALID, np.int8)
+
+    def chunk(low, high, meter):
+        points, silent = high - low, Meter()
+        silent.stop = meter.stop
+        theta = constant_weights(problem, low, high, run.layout)
+        start = spread_starts(
+            seed, problem.batch.index(first, low, high), points, starts * ROUNDS, size, spread
+        ).reshape(points, starts, ROUNDS, size)
+
+        def orbit(state, steps, keep):
+            still = np.zeros((len(state), 1, cell.inputs))
+            return target.trajectories(run, np.repeat(theta, starts, axis=0), state, still, steps, keep, silent)
+
+        with np.errstate(all="ignore"):
+            orbits = orbit(orbit(start[:, :, 0].reshape(-1, size), steps, False)[:, -1], window(period), True)
+            orbits = orbits.reshape(points, starts, -1, size)
+            search = Search(step, theta, start.swapaxes(1, 2), orbits, period, spread)
+            valid = np.flatnonzero(~problem.invalid[low:high])
+            search.run(valid, lambda: meter.add(points))
+            found[low] = search.rows()
+        status[low:high][valid] = np.where(search.exhausted[valid], Status.OK, Status.NOT_CONVERGED)
+
+    values = starts * (6 * run.layout.size + size * (ROUNDS + window(period) + 8 * period) + 8 * size * size)
+    with alone():
+        over_points(chunk, problem, run, values, threads, progress, "cycles")
+    return _padded(problem, found, period, size, status)
+
+
+def constant(inputs):
+    """Inputs of one step, or none.
+
+    Raises InputError for others.
+    """
+    if inputs is None:
+        return None
+    if isinstance(inputs, Noise) or np.ndim(inputs) < 2 or as_array("inputs", inputs).shape[-2] != 1:
+        raise InputError("`inputs` must be constant, of the shape (..., 1, inputs): cycles are those of one map.")
+    return inputs
+
+
+def constant_weights(problem, low, high, layout):
+    """Weights of points low..high-1 with their constant inputs held in the biases."""
+    return held(layout, problem.theta(low, high, layout), problem.inputs(low, high)[:, 0])
+
+
+def _padded(problem, found, period, size, status):
+    """`Cycles` from the `Rows` of chunks, {first point: rows}."""
+    count = np.zeros(problem.count, np.int32)
+    for low, rows in found.items():
+        np.add.at(count, rows.owner + low, 1)
+    most = int(count.max(initial=0))
+    shapes = {
+        "period": ((), 0, np.int32),
+        "points": ((period, size), np.nan, np.float64),
+        "multipliers": ((size,), complex(np.nan, np.nan), np.complex128),
+        "type": ((), Stability.NONE, np.int8),
+        "lost": ((), 0, np.int8),
+        "residual": ((), np.nan, np.float64),
+        "error": ((), np.nan, np.float64),
+    }
+    arrays = {name: np.full((problem.count, most, *own), fill, dtype) for name, (own, fill, dtype) in shapes.items()}
+    for low, rows in found.items():
+        rank = np.arange(len(rows.owner)) - np.searchsorted(rows.owner, rows.owner)
+        for name, array in arrays.items():
+            array[rows.owner + low, rank] = getattr(rows, name)
+    arrays |= {"count": count, "status": status}
+    return Cycles(**{name: array.reshape((*problem.batch.shape, *array.shape[1:])) for name, array in arrays.items()})
