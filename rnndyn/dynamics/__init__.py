@@ -1,6 +1,7 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
+from .continuation import Bifurcations, Continuation, continuation
 from .covariant import CovariantVectors, covariant_vectors
 from .cycles import Cycles, cycles
 from .echo import EchoState, echo_state
@@ -25,6 +26,8 @@ from .zero_one import ZeroOne, zero_one
 __all__ = [
     "Attractors",
     "Bifurcation",
+    "Bifurcations",
+    "Continuation",
     "CovariantVectors",
     "Cycles",
     "EchoState",
@@ -44,6 +47,7 @@ __all__ = [
     "Volume",
     "ZeroOne",
     "attractors",
+    "continuation",
     "covariant_vectors",
     "cycles",
     "echo_state",

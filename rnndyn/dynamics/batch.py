@@ -196,18 +196,21 @@ class Problem:
                 bad[low:high] |= ~np.isfinite(self.inputs(low, high)).all(axis=(1, 2))
         return bad
 
-    def parts(self, low, high, layout):
-        """(start, rows (points, size)) of each weight, as it stands in the kernels' order; missing ones are zero."""
+    def parts(self, low, high, layout, prefix=""):
+        """(start, rows (points, size)) of each weight, as it stands in the kernels' order; missing ones are zero.
+
+        prefix: of the names, where arrays like the weights are among the extra ones.
+        """
         n = self.cell.units
         for name, (start, size) in layout.places.items():
-            if name in self.weights:
-                rows = self.batch.rows(name, low, high).reshape(high - low, -1)
+            if prefix + name in self.batch.arrays:
+                rows = self.batch.rows(prefix + name, low, high).reshape(high - low, -1)
                 yield start, rows if rows.shape[1] == size else np.repeat(rows, n, axis=1)
 
-    def theta(self, low, high, layout):
+    def theta(self, low, high, layout, prefix=""):
         """Weights of the points in the kernels' order, (points, layout.size)."""
         theta = np.zeros((high - low, layout.size))
-        for start, rows in self.parts(low, high, layout):
+        for start, rows in self.parts(low, high, layout, prefix):
             theta[:, start : start + rows.shape[1]] = rows
         return theta
 

@@ -4,18 +4,17 @@ from collections import namedtuple
 
 import numpy as np
 
-from .newton import BOUND, FINE, SAME, least_period, norm, polish, solve
+from .newton import BOUND, CLOSED, FINE, SAME, least_period, norm, polish, solve
 from .stability import bifurcation, multipliers, stability
 
 ROUNDS = 8  # of starts at most
 QUIET = 2  # rounds in a row without anything new that end the search of a period
 SEGMENT = 16  # states of an orbit among which a round takes the one that returns best
 STEPS = 40  # of Newton's method; who needs more wanders, and another start is cheaper
-CLOSED = 1e-6  # a relative residual above which Newton's last step proves nothing
 EPS = np.finfo(float).eps
 
-# Rows, one a cycle: its point's row, and what `Cycles` tells of it.
-Rows = namedtuple("Rows", "owner period points multipliers type lost residual error")
+# What `Cycles` tells of each cycle, one a row.
+Rows = namedtuple("Rows", "points period multipliers type lost residual error")
 
 
 def window(period):
@@ -117,7 +116,7 @@ class Search:
         return np.take_along_axis(part, best[:, :, None, None], axis=2)[:, :, 0]
 
     def rows(self):
-        """`Rows` of all cycles: by point, period and state, each cycle from its first state in that order on."""
+        """(point (R,), `Rows`) of all cycles: by point, period and state, each from its first in that order on."""
         found = self.found
         owner, slot = np.nonzero(np.arange(found.period.shape[1]) < found.count[:, None])
         period, points, error = found.period[owner, slot], found.states[owner, slot], found.error[owner, slot]
@@ -135,7 +134,7 @@ class Search:
             )
         values = multipliers(products)
         kinds = stability(values, error), bifurcation(values)
-        return Rows(owner, period, points, values, *kinds, residual, error)
+        return owner, Rows(points, period, values, *kinds, residual, error)
 
     def _again(self, theta, points, error):
         """(cycle, DF^p, residual, error) after two more of Newton's steps from a cycle's first point.

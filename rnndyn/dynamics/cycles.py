@@ -9,8 +9,8 @@ from .batch import Noise, Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
 from .cycle_search import ROUNDS, Search, window
 from .newton import Step, held
+from .padded import padded
 from .random import spread_starts
-from .stability import Stability
 from .status import Status
 from .values import positive
 
@@ -63,7 +63,7 @@ def cycles(
     problem = Problem(cell, weights, **given, extra=lambda _: index_axes(first))
     from ..kernels import target
     from ..kernels.blas import alone
-    from ..kernels.tiles import Meter
+    from ..kernels.tiles import Meter, Stopped
 
     run, step, size = target.Run(cell, dtype, device, (problem.count * starts * steps, 0)), Step(cell), cell.state_size
     found, status = {}, np.full(problem.count, Status.INVALID, np.int8)
@@ -76,6 +76,11 @@ def cycles(
             seed, problem.batch.index(first, low, high), points, starts * ROUNDS, size, spread
         ).reshape(points, starts, ROUNDS, size)
 
+        def after():
+            if meter.stop.is_set():
+                raise Stopped
+            meter.add(points)
+
         def orbit(state, steps, keep):
             still = np.zeros((len(state), 1, cell.inputs))
             return target.trajectories(run, np.repeat(theta, starts, axis=0), state, still, steps, keep, silent)
@@ -85,14 +90,15 @@ def cycles(
             orbits = orbits.reshape(points, starts, -1, size)
             search = Search(step, theta, start.swapaxes(1, 2), orbits, period, spread)
             valid = np.flatnonzero(~problem.invalid[low:high])
-            search.run(valid, lambda: meter.add(points))
+            search.run(valid, after)
             found[low] = search.rows()
         status[low:high][valid] = np.where(search.exhausted[valid], Status.OK, Status.NOT_CONVERGED)
 
     values = starts * (6 * run.layout.size + size * (ROUNDS + window(period) + 8 * period) + 8 * size * size)
     with alone():
         over_points(chunk, problem, run, values, threads, progress, "cycles")
-    return _padded(problem, found, period, size, status)
+    rows, count = padded(problem.batch.shape, found)
+    return Cycles._make((*rows, count, status.reshape(problem.batch.shape)))
 
 
 def constant(inputs):
@@ -107,30 +113,6 @@ def constant(inputs):
     return inputs
 
 
-def constant_weights(problem, low, high, layout):
-    """Weights of points low..high-1 with their constant inputs held in the biases."""
-    return held(layout, problem.theta(low, high, layout), problem.inputs(low, high)[:, 0])
-
-
-def _padded(problem, found, period, size, status):
-    """`Cycles` from the `Rows` of chunks, {first point: rows}."""
-    count = np.zeros(problem.count, np.int32)
-    for low, rows in found.items():
-        np.add.at(count, rows.owner + low, 1)
-    most = int(count.max(initial=0))
-    shapes = {
-        "period": ((), 0, np.int32),
-        "points": ((period, size), np.nan, np.float64),
-        "multipliers": ((size,), complex(np.nan, np.nan), np.complex128),
-        "type": ((), Stability.NONE, np.int8),
-        "lost": ((), 0, np.int8),
-        "residual": ((), np.nan, np.float64),
-        "error": ((), np.nan, np.float64),
-    }
-    arrays = {name: np.full((problem.count, most, *own), fill, dtype) for name, (own, fill, dtype) in shapes.items()}
-    for low, rows in found.items():
-        rank = np.arange(len(rows.owner)) - np.searchsorted(rows.owner, rows.owner)
-        for name, array in arrays.items():
-            array[rows.owner + low, rank] = getattr(rows, name)
-    arrays |= {"count": count, "status": status}
-    return Cycles(**{name: array.reshape((*problem.batch.shape, *array.shape[1:])) for name, array in arrays.items()})
+def constant_weights(problem, low, high, layout, prefix=""):
+    """Weights of points low..high-1, or what stands under prefixed names, with constant inputs held in the biases."""
+    return held(layout, problem.theta(low, high, layout, prefix), problem.inputs(low, high)[:, 0])

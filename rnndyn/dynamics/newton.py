@@ -10,6 +10,7 @@ BOUND = 1e12  # a state beyond this has diverged, as in `lyapunov`
 SAME = 1e-8  # a relative distance below which states, and points of cycles, are the same
 MOST = 60  # Newton steps; a double root takes some thirty
 FINE = 1e-13  # a relative step below which Newton's method has converged
+CLOSED = 1e-6  # a relative residual above which a short step proves nothing: its matrix was singular, or out of range
 ROUGH = 1e-7  # and one below which it may stop when steps no longer shrink: rounding at a nearly double root
 
 

@@ -5,7 +5,7 @@ import enum
 import numpy as np
 
 NEUTRAL = 1e-8  # a distance of a multiplier's modulus to 1 below which it counts as neutral
-REAL = 1e-7  # an imaginary part, relative to the largest modulus, below which a multiplier is real: a double one's error
+REAL = 1e-7  # an imaginary part, relative to the largest modulus, below which a multiplier is real: error of a double
 
 
 class Stability(enum.IntEnum):
