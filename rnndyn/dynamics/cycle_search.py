@@ -94,13 +94,14 @@ class Search:
             self.step, self.theta[rows], starts.reshape(-1, size), np.full(len(rows), np.inf), period, known,
             self.shift, STEPS,
         )  # fmt: skip
-        solved = np.flatnonzero(np.isfinite(error))
-        residual = norm(self.step(self.theta[rows[solved]], cycles[solved, -1])[0] - cycles[solved, 0])
-        scale = np.maximum(1.0, norm(cycles[solved, 0]))
-        bound = 10.0 * np.maximum(error[solved], FINE * scale)
-        bound = np.minimum(bound * (1.0 + np.abs(products[solved]).sum(axis=2).max(axis=1)), CLOSED * scale)
+        solved = np.flatnonzero(np.isfinite(error) & np.isfinite(products).all(axis=(1, 2)))
+        last, products, length = cycles[solved], products[solved], error[solved]
+        residual = norm(self.step(self.theta[rows[solved]], last[:, -1])[0] - last[:, 0])
+        scale, gain = np.maximum(1.0, norm(last[:, 0])), 1.0 + np.abs(products).sum(axis=2).max(axis=1)
         # Steps have no length, too, where a matrix is singular, and far out, where its digits are lost.
-        error[solved[~((residual <= bound) & (scale <= BOUND))]] = np.inf
+        true = residual <= np.minimum(10.0 * np.maximum(length, FINE * scale) * gain, CLOSED * scale)
+        error = np.full(len(rows), np.inf)
+        error[solved[true & (scale <= BOUND)]] = _error(last, products, length)[true & (scale <= BOUND)]
         error, cycles = error.reshape(count, each), cycles.reshape(count, each, period, size)
         news = np.zeros(count, bool)
         for k in range(each):
@@ -137,10 +138,7 @@ class Search:
         return owner, Rows(points, period, values, *kinds, residual, error)
 
     def _again(self, theta, points, error):
-        """(cycle, DF^p, residual, error) after two more of Newton's steps from a cycle's first point.
-
-        The error is the next step or, if it is larger, what rounding of F^p becomes by the inverse of I - DF^p.
-        """
+        """(cycle, DF^p, residual, error) after two more of Newton's steps from a cycle's first point."""
         start, period, unit = points[:, 0], points.shape[1], np.eye(points.shape[2])
         reach = 1e-6 * np.maximum(1.0, norm(start)) + 100.0 * error
         for _ in range(2):
@@ -149,10 +147,17 @@ class Search:
             start = np.where((norm(move) <= reach)[:, None], start + move, start)
         points, image, products = self.step.cycle(theta, start, period)
         length = norm(solve(unit - products, image - start))
-        rounding = 4.0 * EPS * norm(points).max(axis=1) * (1.0 + np.abs(products).sum(axis=2).max(axis=1))
-        least = np.linalg.svd(unit - products, compute_uv=False)[:, -1]
-        error = np.where(length <= reach, length, error)
-        return points, products, norm(image - start), np.maximum(error, rounding / np.maximum(least, np.sqrt(EPS)))
+        error = _error(points, products, np.where(length <= reach, length, error))
+        return points, products, norm(image - start), error
+
+
+def _error(points, products, length):
+    """Errors (M,) of cycles (M, p, S N): Newton's last step or, if larger, what rounding of F^p becomes by the inverse
+    of I - DF^p; at a double root that is half the digits, at a triple one two thirds."""
+    rounding = 4.0 * EPS * norm(points).max(axis=1) * (1.0 + np.abs(products).sum(axis=2).max(axis=1))
+    matrices = np.eye(points.shape[2]) - products
+    least = norm(matrices[:, 0]) if points.shape[2] == 1 else np.linalg.svd(matrices, compute_uv=False)[:, -1]
+    return np.maximum(length, rounding / np.maximum(least, EPS ** (2 / 3)))
 
 
 def _coarse(points):

@@ -139,17 +139,18 @@ def polish(step, theta, start, reach, period, known=None, shift=np.inf, most=MOS
     for _ in range(most):
         along, image, product = step.cycle(theta[active], state, period)
         move = solve(np.eye(size) - product, image - state)
-        if known is not None:
-            move = move * _deflation(state, known[active], move, shift)[:, None]
         length, scale = norm(move), np.maximum(1.0, norm(state))
         stalled = (length >= 0.5 * before) & (length <= ROUGH * scale)
         done = (length <= FINE * scale) | stalled
         hit = active[done]
         points[hit], products[hit], error[hit] = along[done], product[done], length[done]
-        limit = reach[active]
+        limit, before = reach[active], length
+        if known is not None:
+            move = move * _deflation(state, known[active], move, shift)[:, None]
+            length = norm(move)
         state = state + np.minimum(1.0, limit / length)[:, None] * move
         going = ~done & (norm(state - start[active]) <= 2.0 * limit)
-        active, before, state = active[going], length[going], state[going]
+        active, before, state = active[going], before[going], state[going]
         if not active.size:
             break
     return points, products, error
