@@ -8,7 +8,7 @@ from ..errors import InputError
 from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
 from .newton import BOUND, SAME, Step, least_period, norm, polish, radius
-from .random import spread_starts
+from .random import point_normals
 from .status import Status
 
 Attractors = namedtuple("Attractors", "count period status")
@@ -66,8 +66,7 @@ def attractors(
 
     def chunk(low, high, meter):
         theta = np.repeat(problem.theta(low, high, run.layout), starts, axis=0)
-        index = problem.batch.index(first, low, high)
-        state = spread_starts(seed, index, high - low, starts, size, float(spread)).reshape(-1, size)
+        state = _starts(starts, float(spread), seed, problem.batch.index(first, low, high), high - low, size)
 
         def orbit(rows, state, steps, keep, meter):
             still = np.zeros((len(rows), 1, cell.inputs))
@@ -83,6 +82,14 @@ def attractors(
     count[problem.invalid], shortest[problem.invalid], status[problem.invalid] = 0, 0, Status.INVALID
     shape = problem.batch.shape
     return Attractors(count.reshape(shape), shortest.reshape(shape), status.reshape(shape))
+
+
+def _starts(starts, spread, seed, first, points, size):
+    """Starts (points * starts, S N): the first half on the diagonal, nearly; the others random."""
+    start = point_normals(seed, "starts", first, points, starts * size).reshape(points, starts, size)
+    half = -(-starts // 2)
+    start[:, :half] = np.linspace(-1.0, 1.0, half)[:, None] + 1e-3 * start[:, :half]
+    return spread * start.reshape(points * starts, size)
 
 
 class Search:

@@ -11,7 +11,7 @@ def fixed_points(
     cell,
     weights,
     *,
-    starts=16,
+    starts=32,
     spread=1.0,
     steps=200,
     inputs=None,

@@ -13,14 +13,6 @@ def random_start(seed, first, count, size):
     return 0.1 * point_normals(seed, "state", first, count, size)
 
 
-def spread_starts(seed, first, count, starts, size, spread):
-    """Starts (count, starts, size) of points: the first half on the diagonal, nearly; the others random."""
-    start = point_normals(seed, "starts", first, count, starts * size).reshape(count, starts, size)
-    half = -(-starts // 2)
-    start[:, :half] = np.linspace(-1.0, 1.0, half)[:, None] + 1e-3 * start[:, :half]
-    return spread * start
-
-
 def point_normals(seed, purpose, first, count, values):
     """Standard normal numbers (count, values) of points.
 
