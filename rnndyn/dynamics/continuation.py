@@ -19,7 +19,8 @@ from .values import positive, tailed
 Continuation = namedtuple("Continuation", "mu states multipliers type count bifurcations status")
 Bifurcations = namedtuple("Bifurcations", "kind mu states multiplier error count")
 
-DIRECTION = "along "  # before the names of directions among the problem's arrays
+# Among the problem's arrays; no parameter has a name with a space.
+DIRECTION, ORIGIN = "along ", "at mu"
 STATUS = np.array([Status.NOT_CONVERGED] * 4, np.int8)
 STATUS[[ENDED, GONE]] = Status.OK, Status.DIVERGED
 
@@ -78,7 +79,7 @@ def continuation(
     if not any(array.any() for array in directions.values()):
         raise InputError("`along` has no direction: it maps names of weights to arrays that are not all zero.")
     extra = {DIRECTION + name: (array, len(cell.shapes[name])) for name, array in directions.items()}
-    extra["at"] = (origin, 0)
+    extra[ORIGIN] = (origin, 0)
     start = None if start is None else tailed("start", as_array("start", start), (cell.state_size,))
     given = {"steps": 2 * steps, "inputs": constant(inputs), "lengths": None, "state": start}
     problem = Problem(cell, weights, **given, extra=lambda _: extra)
@@ -91,7 +92,7 @@ def continuation(
 
     def chunk(begin, end, meter):
         theta, path = (constant_weights(problem, begin, end, run.layout, prefix) for prefix in ("", DIRECTION))
-        guess = np.concatenate([problem.state(begin, end), problem.batch.rows("at", begin, end)[:, None]], axis=1)
+        guess = np.concatenate([problem.state(begin, end), problem.batch.rows(ORIGIN, begin, end)[:, None]], axis=1)
         done = 0
 
         def after(branches):

@@ -141,13 +141,16 @@ class Search:
         """(cycle, DF^p, residual, error) after two more of Newton's steps from a cycle's first point."""
         start, period, unit = points[:, 0], points.shape[1], np.eye(points.shape[2])
         reach = 1e-6 * np.maximum(1.0, norm(start)) + 100.0 * error
-        for _ in range(2):
-            _, image, products = self.step.cycle(theta, start, period)
-            move = solve(unit - products, image - start)
-            start = np.where((norm(move) <= reach)[:, None], start + move, start)
-        points, image, products = self.step.cycle(theta, start, period)
-        length = norm(solve(unit - products, image - start))
-        error = _error(points, products, np.where(length <= reach, length, error))
+        length = np.full(len(start), np.inf)
+        for turn in range(3):
+            points, image, products = self.step.cycle(theta, start, period)
+            move, before = solve(unit - products, image - start), length
+            length = norm(move)
+            if turn < 2:
+                start = np.where((length <= reach)[:, None], start + move, start)
+        ratio = np.where(length < before, length / before, 0.0)
+        left = length / (1.0 - np.minimum(ratio, 0.9))  # of a geometric series, as at a multiple root
+        error = _error(points, products, np.where(length <= reach, left, error))
         return points, products, norm(image - start), error
 
 

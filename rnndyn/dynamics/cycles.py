@@ -16,9 +16,9 @@ from .values import positive
 
 Cycles = namedtuple("Cycles", "points period multipliers type lost residual error count status")
 
-# Of the 24 cycles of four units in a ring and the 81 fixed points of four units apart, tanh with gain 2, 16 starts find:
-# normal starts, half of them on the diagonal, deflation shifted by the spread: 13 and 26; starts in the cube: 18 and 61;
-# every second round in a smaller one: 24 and 56; the shift smaller, too: 24 and 54, and more in random networks.
+# Of the 24 cycles of four tanh units in a ring and the 81 fixed points of four apart, gain 2, 16 starts find: half of
+# them on the diagonal, half normal, deflation shifted by the spread: 13 and 26; in the cube: 18 and 61; every second
+# round in a smaller cube: 24 and 56; a smaller shift, too: 24 and 54, and more in random networks.
 NEARER = 0.25  # of the spread, in every second round
 SHIFT = 0.25  # of the spread
 
