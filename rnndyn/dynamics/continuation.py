@@ -57,7 +57,8 @@ def continuation(
 
     Returns Continuation, padded with NaN (0 in whole numbers) to the longest branch, M points, and B bifurcations:
         mu (..., M), states (..., M, S N), multipliers (..., M, S N) of DF^p, complex, sorted by modulus, type (..., M)
-        (`Stability`): from one end of the branch to the other, in the order of the way; count (...): points;
+        (`Stability`): from one end of the branch to the other, the way on which mu grows at the start (or away from
+        the flip); count (...): points;
         bifurcations: Bifurcations(kind (..., B), `Bifurcation`; mu (..., B); states (..., B, S N); multiplier (..., B),
         the critical one, complex, of DF^p; error (..., B), of mu; count (...)), in the same order;
         status (...): OK; NOT_CONVERGED: no solution near the start, steps became too short, or `most_steps` ended the
