@@ -5,7 +5,7 @@ import math
 import maps
 import numpy as np
 import pytest
-from support import EPS, assert_same_result, rotation
+from support import EPS, assert_same_result
 
 import rnndyn as rd
 from rnndyn.dynamics.theory import flip_curve, fold_curve
@@ -25,7 +25,7 @@ CIRCLE = one("Circle", ("x",), lambda x, a, s, p: (s[0] + 0.3 * (1.0 - s[0] * s[
 
 
 def assert_bifurcations(found, kinds, mu, least=1e-10):
-    """Exactly these, in this order, within their errors, which are small; the critical multiplier is where it must be."""
+    """Exactly these, in this order, within their small errors; the critical multiplier is where it must be."""
     marks = found.bifurcations
     assert marks.count == len(kinds)
     assert [B(kind).name for kind in marks.kind] == list(kinds)
@@ -41,7 +41,7 @@ def assert_bifurcations(found, kinds, mu, least=1e-10):
 
 
 def assert_on_branch(found, step, period=1):
-    """Each point repeats after `period` steps of `step(s, mu)`, neighbours are near, the type says what the moduli do."""
+    """Points repeat after `period` steps of `step(s, mu)`, neighbours are near, the type says what the moduli do."""
     states, mu = found.states, found.mu[:, None]
     scale, image = np.maximum(1, np.abs(states).max(axis=1)), states
     for _ in range(period):
@@ -131,7 +131,7 @@ def test_folds_of_the_logistic_unit():
 
 @pytest.mark.parametrize("units", [1, 2])
 def test_pitchfork_and_flip_of_the_origin(units):
-    """W = mu I: the origin meets other branches at mu = 1 and flips at -1; in two units two multipliers do so at once."""
+    """W = mu I: the origin flips at mu = -1 and meets other branches at 1; of two units two multipliers do so at once."""
     found = rd.continuation(rd.Elman(units), {}, {"weight_hh": np.eye(units)}, bounds=(-2, 3))
     assert_bifurcations(found, ["FLIP", "BRANCH_POINT"], [-1.0, 1.0])
     side = rd.continuation(rd.Elman(1), {}, {"weight_hh": [[1.0]]}, bounds=(-2, 3), at=2.0, start=[0.95])

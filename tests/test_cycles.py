@@ -53,7 +53,7 @@ def test_number_on_both_sides_of_the_curves():
 
 
 def test_tanh_unit_where_the_solution_is_known():
-    """b = artanh(h) - w h has the fixed point h with the multiplier w (1 - h^2); the error bar covers the difference."""
+    """b = artanh(h) - w h has the fixed point h with multiplier w (1 - h^2), within the error."""
     w, h = (v.ravel() for v in np.meshgrid([-3.0, -1.5, 0.5, 2.0, 5.0], [-0.9, -0.3, 0.2, 0.75], indexing="ij"))
     found = rd.fixed_points(rd.Elman(1), unit(w, np.arctanh(h) - w * h))
     away = np.abs(found.states[:, :, 0] - h[:, None])
@@ -177,7 +177,7 @@ def test_types_with_leading_pairs():
 
 
 def test_gated_origins():
-    """Zero input: LSTM multipliers sigma(b_f) + sigma(b_i) sigma(b_o) w and 0; GRU sigma(b_z) + (1 - ..) sigma(b_r) u."""
+    """LSTM multipliers sigma(b_f) + sigma(b_i) sigma(b_o) w and 0; GRU sigma(b_z) + (1 - sigma(b_z)) sigma(b_r) u."""
     rng = np.random.default_rng(2)
     inner, bias = 0.5 * rng.normal(size=(2, 2)), rng.normal(size=4)
     w = np.linalg.eigvals(inner)
