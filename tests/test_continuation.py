@@ -131,7 +131,7 @@ def test_folds_of_the_logistic_unit():
 
 @pytest.mark.parametrize("units", [1, 2])
 def test_pitchfork_and_flip_of_the_origin(units):
-    """W = mu I: the origin flips at mu = -1 and meets other branches at 1; of two units two multipliers do so at once."""
+    """W = mu I: the origin flips at -1 and meets other branches at 1; in two units two multipliers do so at once."""
     found = rd.continuation(rd.Elman(units), {}, {"weight_hh": np.eye(units)}, bounds=(-2, 3))
     assert_bifurcations(found, ["FLIP", "BRANCH_POINT"], [-1.0, 1.0])
     side = rd.continuation(rd.Elman(1), {}, {"weight_hh": [[1.0]]}, bounds=(-2, 3), at=2.0, start=[0.95])

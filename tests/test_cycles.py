@@ -10,7 +10,7 @@ from support import EPS, assert_same_result, rotation
 
 import rnndyn as rd
 from rnndyn.dynamics.cycles import cycles as cycles_of
-from rnndyn.dynamics.newton import solve
+from rnndyn.dynamics.newton import Step, polish, solve
 from rnndyn.dynamics.theory import flip_curve, fold_curve
 
 S, B = rd.Stability, rd.Bifurcation
@@ -134,6 +134,31 @@ def test_rings_have_the_cycles_of_their_letters():
     for word in words:
         distance = np.abs(found.points[:, :, :, None] - np.array([np.roll(word, k) for k in range(3)]).T)
         assert np.nanmin(distance.max(axis=2), axis=(1, 2)).min() < 1e-12
+
+
+def test_deflation_leads_to_the_other_solutions():
+    """One start and h <- tanh 2h: 0, then away from 0, then away from both, the third one; then nothing is left."""
+    step, start, reach = Step(rd.Elman(1)), np.array([[0.05]]), np.array([np.inf])
+    theta, known, found = np.zeros((1, step.layout.size)), np.full((1, 0, 1), np.nan), []
+    theta[0, step.layout.places["weight_hh"][0]] = 2.0
+    for _ in range(3):
+        points, _, error = polish(step, theta, start, reach, 1, known, shift=1.0)
+        assert error < 1e-12
+        found.append(points[0, 0, 0])
+        known = np.concatenate([known, points], axis=1)
+    x = 0.95750402407726
+    np.testing.assert_allclose(found, [0.0, -x, x] if found[1] < 0 else [0.0, x, -x], rtol=0, atol=1e-13)
+    with np.errstate(all="ignore"):
+        last, _, error = polish(step, theta, start, reach, 1, known, shift=1.0)
+    assert np.isinf(error)
+    assert np.isnan(last).all()
+
+
+def test_few_starts_find_most():
+    """27 fixed points of three tanh units apart: 4 starts in at most 8 rounds find 3 of 4; without deflation, half."""
+    weights = np.repeat(2 * np.eye(3)[None], 20, axis=0)
+    count = rd.fixed_points(rd.Elman(3), {"weight_hh": weights}, starts=4).count
+    assert 18 < count.mean() <= 27
 
 
 TYPES = [
