@@ -104,8 +104,7 @@ def test_cascade_of_the_logistic_map():
     origin = rd.continuation(LOGISTIC_MAP, {}, along, bounds=bounds, at=0.7)
     assert_bifurcations(origin, ["BRANCH_POINT"], [1.0])
     found = rd.continuation(LOGISTIC_MAP, {}, along, bounds=bounds, at=2.0, start=[0.5])
-    assert_bifurcations(found, ["BRANCH_POINT", "FLIP"], [1.0, 3.0], 1e-8)
-    np.testing.assert_allclose(found.bifurcations.mu[0], 1.0, rtol=0, atol=1e-10)
+    assert_bifurcations(found, ["BRANCH_POINT", "FLIP"], [1.0, 3.0])
     for period, mu in ((2, 1 + math.sqrt(6)), (4, 3.544090359551923)):
         marks = found.bifurcations
         last = {"at": marks.mu[-1], "start": marks.states[-1]}
@@ -138,6 +137,19 @@ def test_pitchfork_and_flip_of_the_origin(units):
     assert_bifurcations(side, ["BRANCH_POINT"], [1.0])
     np.testing.assert_array_equal(side.mu[[0, -1]], [3.0, 3.0])
     np.testing.assert_allclose(side.states[0], -side.states[-1], rtol=0, atol=1e-12)
+
+
+def test_all_multipliers_of_the_origin_pass_the_circle():
+    """W = mu J, J random of 16 units: each eigenvalue of J beyond 1/4 is one bifurcation, at mu = 1 / its modulus."""
+    matrix = np.random.default_rng(0).normal(size=(16, 16)) / 4
+    found = rd.continuation(rd.Elman(16), {}, {"weight_hh": matrix}, bounds=(0, 4), at=0.5)
+    values = np.linalg.eigvals(matrix)
+    values = values[(values.imag >= 0) & (np.abs(values) > 0.25)]
+    values = values[np.argsort(-np.abs(values))]
+    kinds = ["NEIMARK_SACKER" if v.imag > 0 else "FLIP" if v.real < 0 else "BRANCH_POINT" for v in values]
+    assert set(kinds) == {"NEIMARK_SACKER", "FLIP", "BRANCH_POINT"}
+    assert_bifurcations(found, kinds, 1 / np.abs(values))
+    np.testing.assert_allclose(found.bifurcations.multiplier, values / np.abs(values), rtol=0, atol=1e-9)
 
 
 def test_neimark_sacker_of_the_rotation_gru():

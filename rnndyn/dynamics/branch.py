@@ -15,7 +15,7 @@ CORRECTIONS = 8  # Newton steps back to the branch
 PATIENT = 40  # and where branches cross: each of Newton's steps is half the one before
 LOCATE = 60  # evaluations that locate a zero
 NARROW = 1e-12  # of the way between two points, to which a zero is located
-AROUND, CLEAR = 0.05, 1e-6  # of that way: where points around a crossing are; the change by which they may better it
+AROUND, CLEAR = 0.005, 1e-6  # of that way: where points around a crossing are; the change by which they may better it
 EPS = np.finfo(float).eps
 
 # Points of branches, one a row: y, the tangent, the unit, multipliers, and test functions, whose zeros tell:
@@ -169,19 +169,38 @@ class Equations:
 
     def _crossing(self, rows, begin, end, place, found, error, which):
         """Make better what is `found` where branches cross: the equations are nearly singular there and leave half the
-        digits. y where the test is zero, from four points around as a function of the test; the error is the change
-        from points at twice the distance.
+        digits. y as a function of g, smooth and zero where the matrix M of Jacobian and tangent is singular, from four
+        points around: [M u; v 0] (x, g) = (0, 1) with M's singular vectors u and v for the smallest singular value.
+        The error is the change from points at twice the distance.
+        Source: Govaerts, Numerical Methods for Bifurcations of Dynamical Equilibria (2000), ch. 3 (bordered systems).
         """
-        begin, end, better = taken(begin, which), taken(end, which), []
+        rows, begin, end, centre = rows[which], taken(begin, which), taken(end, which), taken(found, which)
+        size, better = centre.y.shape[1], []
+        bordered, last = (
+            np.zeros((len(which), size + 1, size + 1)),
+            np.broadcast_to(np.eye(size + 1)[size], (1, size + 1)),
+        )
+        matrix = self._matrix(rows, centre, centre.unit)
+        good = np.isfinite(matrix).all(axis=(1, 2))
+        u, _, v = np.linalg.svd(np.where(good[:, None, None], matrix, 0.0))
+        bordered[:, :size, size], bordered[:, size, :size] = u[:, :, -1], v[:, -1]
         for distance in (2.0 * AROUND, AROUND):
-            around = [self.between(rows[which], begin, end, place[which] + k * distance) for k in (-2, -1, 1, 2)]
-            f = np.stack([points.tests[:, CROSS] for points in around], axis=1)
-            others = [np.delete(f, k, axis=1) for k in range(4)]
-            share = np.stack([(g / (g - f[:, k : k + 1])).prod(axis=1) for k, g in enumerate(others)], axis=1)
-            better.append(np.einsum("mk,mks->ms", share, np.stack([points.y for points in around], axis=1)))
-        change = norm((better[1] - better[0]) / found.unit[which])
-        good = change <= CLEAR
+            g, y = np.empty((len(which), 4)), np.empty((len(which), 4, size))
+            for k, step in enumerate((-2, -1, 1, 2)):
+                points = self.between(rows, begin, end, place[which] + step * distance)
+                bordered[:, :size, :size], y[:, k] = self._matrix(rows, points, centre.unit), points.y
+                g[:, k] = solve(bordered, np.broadcast_to(last, (len(which), size + 1)))[:, -1]
+            others = [np.delete(g, k, axis=1) for k in range(4)]
+            share = [(other / (other - g[:, k : k + 1])).prod(axis=1) for k, other in enumerate(others)]
+            better.append(np.einsum("km,mks->ms", np.stack(share), y))
+        change = np.abs(better[1] - better[0])
+        good &= norm(change / centre.unit) <= CLEAR
         which, y = which[good], better[1][good]
-        found.y[which], error[which] = y, np.abs(better[1] - better[0])[good, -1] + EPS * np.abs(y[:, -1])
-        jacobian = self.at(rows[which], y)[2][:, :, :-1]
-        found.multipliers[which] = multipliers(jacobian + np.eye(jacobian.shape[1]))
+        found.y[which], error[which] = y, change[good, -1] + EPS * np.abs(y[:, -1])
+        jacobian = self.at(rows[good], y)[2][:, :, :-1]
+        found.multipliers[which] = multipliers(jacobian + np.eye(size - 1))
+
+    def _matrix(self, rows, points, unit):
+        """The Jacobian with the tangent below it, (M, S N + 1, S N + 1), in one unit."""
+        tangent = points.tangent * points.unit / unit
+        return np.concatenate([self.at(rows, points.y)[2] * unit[:, None], tangent[:, None]], axis=1)
