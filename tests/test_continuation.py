@@ -253,6 +253,17 @@ def test_no_solution_near_the_start():
     assert found.count[1] > 10
 
 
+def test_doubling_needs_a_flip():
+    """From the folds of the tanh unit, or from nowhere, no doubled cycle begins; a bad point in a chunk of its own."""
+    folds = rd.continuation(TANH, {"weight_hh": [[2.0]]}, {"bias_hh": [1.0]}, bounds=(-1, 1), start=[1.0]).bifurcations
+    given = {"start": [*folds.states, [np.nan]], "at": [*folds.mu, np.nan], "device": "python"}
+    found = rd.continuation(
+        TANH, {"weight_hh": [[2.0]]}, {"bias_hh": [1.0]}, bounds=(-1, 1), period=2, doubled=True, **given
+    )
+    np.testing.assert_array_equal(found.status, [rd.Status.NOT_CONVERGED] * 2 + [rd.Status.INVALID])
+    assert found.mu.shape == (3, 0)
+
+
 def test_progress():
     calls = []
     rd.continuation(

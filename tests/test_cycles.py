@@ -323,6 +323,8 @@ def test_mistakes_are_told(options):
 
 
 def test_all_invalid_and_the_textbook_map():
+    some = rd.fixed_points(rd.Elman(1), unit([np.nan, 0.5], 0.0), **PLAIN)  # a bad point in a chunk of its own
+    np.testing.assert_array_equal(some.count, [0, 1])
     with pytest.raises(rd.InputError, match="every point is invalid"):
         rd.fixed_points(rd.Elman(1), unit(np.nan, 0.0))
     states = rd.fixed_points(maps.HENON, {}, **PLAIN).states

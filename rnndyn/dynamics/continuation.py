@@ -21,6 +21,7 @@ Bifurcations = namedtuple("Bifurcations", "kind mu states multiplier error count
 
 # Among the problem's arrays; no parameter has a name with a space.
 DIRECTION, ORIGIN = "along ", "at mu"
+FLIPPED = 1e-3  # the distance to -1 of a multiplier at what may pass for a flip
 STATUS = np.array([Status.NOT_CONVERGED] * 4, np.int8)
 STATUS[[ENDED, GONE]] = Status.OK, Status.DIVERGED
 
@@ -72,8 +73,8 @@ def continuation(
     period, steps, longest = whole("period", period, 1), whole("most_steps", most_steps, 1), positive("step", step)
     low, high = _bounds(bounds)
     origin = as_array("at", at)
-    if not ((origin >= low) & (origin <= high)).all():
-        raise InputError(f"`at` must lie within the bounds, {low:g} to {high:g}.")
+    if ((origin < low) | (origin > high)).any():
+        raise InputError(f"`at`, where mu is at the start, must lie within the bounds, {low:g} to {high:g}.")
     if doubled and period % 2:
         raise InputError(f"`period` must be twice that of the cycle that flips for `doubled`, not {period}.")
     directions = named(cell, along)
@@ -192,11 +193,12 @@ def _doubled(equations, rows, guess, longest):
     rows, guess, unit = rows[good], guess[good], equations.unit(guess[good])
     values, vectors = np.linalg.eig(jacobian[good, :, :-1] + np.eye(guess.shape[1] - 1))
     turned = np.abs(values + 1.0).argmin(axis=1)
+    flips = np.abs(np.take_along_axis(values, turned[:, None], axis=1)[:, 0] + 1.0) <= FLIPPED
     tangent = np.zeros_like(guess)
     tangent[:, :-1] = np.take_along_axis(vectors, turned[:, None, None], axis=2)[:, :, 0].real
     tangent /= np.sqrt((tangent * tangent).sum(axis=1, keepdims=True))
     y, _ = equations.corrected(rows, guess + FIRST * longest * unit * tangent, tangent, unit)
-    there = np.isfinite(y).all(axis=1)
+    there = flips & np.isfinite(y).all(axis=1)
     cycle, _, _ = equations.at(rows[there], y[there])
     there[there] = least_period(cycle, np.zeros(len(cycle))) == equations.period
     return rows[there], equations.points(rows[there], y[there], tangent[there], unit[there])

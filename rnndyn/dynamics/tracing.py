@@ -118,6 +118,8 @@ class Trace:
     def _shrunk(self, rows, begin, there, end, kind):
         """Which branch points are ends of a cycle that shrinks to one of a shorter period, and which to half of it."""
         period, found = self.equations.period, np.zeros((2, len(rows)), bool)
+        if period == 1:
+            return found
         cycles = [self.equations.at(rows, points.y)[0] for points in (begin, there, end)]
         for shorter in (q for q in range(1, period) if period % q == 0):
             before, here, after = (norm(cycle[:, shorter] - cycle[:, 0]) for cycle in cycles)
