@@ -95,7 +95,11 @@ def test_two_cycle_of_the_tanh_unit():
 
 
 def test_henon_map():
-    """(1.4, 0.3): 2 fixed points and 1, 0, 1, 0, 2, 4, 7 cycles of periods 2 to 8; closed forms of the first ones."""
+    """(1.4, 0.3): 2 fixed points and 1, 0, 1, 0, 2, 4, 7 cycles of periods 2 to 8; closed forms of the first ones.
+
+    Source of the numbers: Galias, Int. J. Bifurcation and Chaos 11 (2001) 2427 (one of the fixed points is not on the
+    attractor).
+    """
     found = rd.cycles(HENON, {}, **PLAIN)
     np.testing.assert_array_equal(np.bincount(found.period), [0, 2, 1, 0, 1, 0, 2, 4, 7])
     assert found.status == rd.Status.OK
@@ -112,6 +116,14 @@ def test_henon_map():
     for cycle, period, error in zip(found.points, found.period, found.error, strict=True):
         image = np.stack([1 - a * cycle[:period, 0] ** 2 + cycle[:period, 1], b * cycle[:period, 0]], axis=1)
         assert np.abs(image - np.roll(cycle[:period], -1, axis=0)).max() <= 20 * error
+
+
+@pytest.mark.slow
+def test_henon_map_up_to_period_12():
+    """6, 10, 14, 19 cycles of periods 9 to 12, of which the last has multipliers of some hundreds."""
+    found = rd.cycles(HENON, {}, max_period=12, starts=128, device="python")
+    np.testing.assert_array_equal(np.bincount(found.period), [0, 2, 1, 0, 1, 0, 2, 4, 7, 6, 10, 14, 19])
+    assert found.error.max() < 1e-10
 
 
 def test_henon_map_where_it_has_fewer():
