@@ -5,10 +5,11 @@ from collections import namedtuple
 import numpy as np
 
 from ..errors import InputError
-from .batch import Noise, Problem, as_array, grid_index, index_axes, whole
+from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
 from .cycle_search import ROUNDS, Search, window
 from .newton import Step, held
+from .noise import Noise
 from .padded import padded
 from .random import point_uniforms
 from .status import Status
@@ -57,7 +58,8 @@ def cycles(
         (largest moduli over the state's values);
         count (...): cycles found; status (...): OK; NOT_CONVERGED: the last rounds still found new ones; INVALID.
     Ordered by period, then by the first state's values (to 6 digits), each cycle from its smallest state on. Cycles
-    nearer than 1e-8 or their errors are one. All is done in float64.
+    nearer than 1e-8 (relative) plus 100 times their errors are one; where solutions are not isolated (NEUTRAL), some of
+    them are listed. All is done in float64.
     Source: Kuznetsov, Elements of Applied Bifurcation Theory (2004), ch. 4 and 10; Farrell, Birkisson & Funke, SIAM J.
     Sci. Comput. 37 (2015) A2026 (deflation).
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
