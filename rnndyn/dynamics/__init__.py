@@ -1,6 +1,7 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
+from .boundaries import Boundary, boundaries
 from .continuation import Bifurcations, Continuation, continuation
 from .covariant import CovariantVectors, covariant_vectors
 from .cycles import Cycles, cycles
@@ -27,6 +28,7 @@ __all__ = [
     "Attractors",
     "Bifurcation",
     "Bifurcations",
+    "Boundary",
     "Continuation",
     "CovariantVectors",
     "Cycles",
@@ -47,6 +49,7 @@ __all__ = [
     "Volume",
     "ZeroOne",
     "attractors",
+    "boundaries",
     "continuation",
     "covariant_vectors",
     "cycles",
