@@ -27,6 +27,7 @@ LAZY = {
     "Bifurcations": ".dynamics",
     "Stability": ".dynamics",
     "Bifurcation": ".dynamics",
+    "boundaries": ".dynamics",
     "extrapolate": ".dynamics",
     "outputs": ".dynamics",
     "reach": ".dynamics",
@@ -37,6 +38,7 @@ LAZY = {
     "LyapunovHistory": ".dynamics",
     "Gradients": ".dynamics",
     "Attractors": ".dynamics",
+    "Boundary": ".dynamics",
     "EchoState": ".dynamics",
     "Extrapolation": ".dynamics",
     "Status": ".dynamics",
@@ -61,6 +63,7 @@ LAZY = {
     "Study": ".sweep",
     "Overview": ".sweep",
     "sweep": ".sweep",
+    "refine": ".sweep",
     "report": ".report",
     "plot": ".report",
 }

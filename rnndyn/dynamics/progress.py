@@ -105,7 +105,7 @@ class Terminal(Progress):
                 return
             self._open()
         left = "" if self.left is None else f"{_duration(self.left)} left"
-        self.bar.update(self.bar.task_ids[0], completed=self.done, description=self.text, left=left)
+        self.bar.update(self.bar.task_ids[0], completed=self.done, total=self.total, description=self.text, left=left)
 
     def _open(self) -> None:
         from rich.console import Console

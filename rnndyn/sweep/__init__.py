@@ -8,10 +8,11 @@ import types
 
 from rnndyn.sweep.overview import Overview
 from rnndyn.sweep.reading import read_study
+from rnndyn.sweep.refining import refine
 from rnndyn.sweep.run import sweep
 from rnndyn.sweep.study import Study
 
-__all__ = ["Overview", "Study", "read_study", "sweep"]
+__all__ = ["Overview", "Study", "read_study", "refine", "sweep"]
 
 
 class _Verb(types.ModuleType):

@@ -8,6 +8,7 @@ from rnndyn.sweep.figure import Drawing, complete
 from rnndyn.sweep.inputs import check_inputs
 from rnndyn.sweep.jobs import jobs, variables
 from rnndyn.sweep.number import check_number
+from rnndyn.sweep.refinement import plan
 from rnndyn.sweep.sentences import entry
 from rnndyn.sweep.start import RANDOM, ZERO, check_start
 from rnndyn.sweep.value import axes_in
@@ -38,6 +39,8 @@ def check_study(study: "Study") -> None:
         if not users(study, name):
             raise InputError(f"[axes] {name}: no entry of [weights] uses this axis; use it there or remove it")
     _check_shown(study)
+    if study.refine is not None:
+        plan(study)
 
 
 def _check_sizes(study: "Study") -> None:

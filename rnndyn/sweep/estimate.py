@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnndyn.dynamics.adaptive import places, strides
 from rnndyn.errors import InputError
 from rnndyn.sweep.grid import Chunk, chunks, fit
 from rnndyn.sweep.jobs import Job, chunk_size, jobs, variables
 from rnndyn.sweep.measures import measurements
+from rnndyn.sweep.refinement import plan
 from rnndyn.sweep.run import cores
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ LEAST = 20  # steps that a shortened run has
 
 @dataclass(frozen=True)
 class Estimate:
-    """`steps` of single networks in all; `memory`, `disk` in bytes, at most; `seconds`, `compiling` None if untimed."""
+    """`steps` of single networks in all; `memory`, `disk` in bytes, at most; `seconds`, `compiling` None if untimed.
+
+    refined: points along both axes of the refined map, and points computed to begin with; None if there is none.
+    """
 
     shape: tuple[int, ...]
     chunks: int
@@ -38,6 +43,7 @@ class Estimate:
     threads: int
     seconds: float | None
     compiling: float | None
+    refined: tuple[int, int, int] | None = None
 
     def lines(self) -> list[tuple[str, str]]:
         """Return (what, in words)."""
@@ -51,6 +57,10 @@ class Estimate:
         if self.seconds is not None and self.compiling is not None:
             wait = f", and {self.compiling:.0f} s of compiling once" if self.compiling >= 1 else ""
             found.append(("time", f"about {_duration(self.seconds)} on {self.threads} threads{wait}, and the page"))
+        if self.refined is not None:
+            n, m, first = self.refined
+            words = f"{_count(first)} points of {n} x {m} to begin with, then those where labels change, beside this"
+            found.append(("refined", words))
         return found
 
 
@@ -72,7 +82,14 @@ def estimate(study: "Study", threads: int | None = None, timing: bool = True) ->
         threads or cores(),
         sum(seconds for seconds, _ in timed) if timed else None,
         sum(compiling for _, compiling in timed) if timed else None,
+        None if study.refine is None else _refined(study),
     )
+
+
+def _refined(study: "Study") -> tuple[int, int, int]:
+    wanted = plan(study)
+    first = strides(wanted.num, wanted.coarse)[0]
+    return *wanted.num, math.prod(len(places(n, step)) for n, step in zip(wanted.num, first, strict=True))
 
 
 def together(estimates: Sequence[Estimate]) -> Estimate:

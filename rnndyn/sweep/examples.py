@@ -247,6 +247,35 @@ starts = 4
 max_period = 2
 steps = 100
 """,
+    "refine": """
+[axes]
+w = { start = 0.5, stop = 1.5, num = 5 }
+b = { start = -1.0, stop = 1.0, num = 5 }
+net = [0, 1]
+
+[weights]
+weight_hh = { init = "normal", gain = "w", seed = "net" }
+bias_hh = "b"
+
+[measure.attractors]
+starts = 2
+steps = 50
+
+[measure.lyapunov]
+
+[refine]
+variable = ["attractors", "period"]
+sign_of = "exponents"     # where it changes its sign
+index = 1                 # of the largest exponent
+errors = 2.0              # within two standard errors it counts as zero
+num = { w = 129, b = 65 } # or one number for both
+x = "w"
+y = "b"
+at = { net = 1 }
+coarse = 9                # steps of 16 and 8 to begin with
+margin = 2
+most = 0.9
+""",
     "figure": """
 [axes]
 w = { start = 0.5, stop = 1.5, num = 3 }

@@ -69,12 +69,12 @@ class Heading(Part):
         """The studies of the sections, in order, of a study that was read from its file."""
         return self._parts
 
-    def command(self, directory: Path | None = None) -> str:
-        """Return the command that repeats the sweep and its report in `directory`, as for a shell.
+    def command(self, directory: Path | None = None, verb: str = "run") -> str:
+        """Return the command that repeats the sweep and its report (or another `verb`) in `directory`, as for a shell.
 
         Like the study file, a folder outside the current one is named without its place.
         """
-        words = ["rnndyn", "run", self.file]
+        words = ["rnndyn", verb, self.file]
         for place, value in self._changes.items():
             words += ["--set", f"{place}={json.dumps(value)}"]
         if directory is not None:

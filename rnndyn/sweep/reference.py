@@ -17,11 +17,12 @@ from rnndyn.sweep.initialisers import INITIALISERS
 from rnndyn.sweep.inputs import INPUTS
 from rnndyn.sweep.measures import Measure
 from rnndyn.sweep.number import Number
+from rnndyn.sweep.refinement import Refine
 from rnndyn.sweep.study import Run, Study
 
 __all__ = ["reference", "tables"]
 
-TABLES = ("cell", "axes", "weights", "inputs", "run", "measure", "figure", "number")
+TABLES = ("cell", "axes", "weights", "inputs", "run", "measure", "refine", "figure", "number")
 OPENING = """\
 # The study file
 
@@ -82,6 +83,7 @@ def tables() -> Iterator[tuple[str, str, type[BaseModel] | None, str]]:
     for name, field in Measure.model_fields.items():
         model = next(inner for inner in typing.get_args(field.annotation) if inner is not types.NoneType)
         yield f"`[measure.{name}]`", _doc(model), model, f"measure {name}"
+    yield "`[refine]`", _doc(Refine), Refine, "refine"
     yield "`[[figure]]`", _doc(Figure), Figure, "figure"
     yield "`[[number]]`", _doc(Number), Number, "number"
 

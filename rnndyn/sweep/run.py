@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import threading
 import time
@@ -15,19 +16,21 @@ from rnndyn.dynamics.progress import Choice, Progress, progress_display
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
 from rnndyn.sweep.checks import check_study
-from rnndyn.sweep.grid import Chunk, chunks
+from rnndyn.sweep.grid import chunks
 from rnndyn.sweep.jobs import Job, chunk_size, job_of, jobs, variables
 from rnndyn.sweep.labels import attributes, coordinates
+from rnndyn.sweep.measures import Block
 from rnndyn.sweep.overview import Overview
 from rnndyn.sweep.provenance import identity
 from rnndyn.sweep.reading import read_study
 from rnndyn.sweep.store import CARD, FOLDER, FORMAT, MANIFEST, PAGE, RESULT, Memory, Store, is_foreign, report_files
 from rnndyn.sweep.study import Study
+from rnndyn.sweep.value import Together
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["clear", "cores", "cost", "renew", "run_study", "sweep"]
+__all__ = ["clear", "compute", "cores", "cost", "renew", "run_study", "sweep", "the_study"]
 
 
 def sweep(
@@ -51,6 +54,11 @@ def sweep(
     mistake in the study, for one that is only sections, or for a folder that holds something else. An interrupt passes
     through.
     """
+    return run_study(the_study(study, overrides), directory, threads, progress, fresh)
+
+
+def the_study(study: Study | Overview | str | os.PathLike[str], overrides: Mapping[str, Any] | None) -> Study:
+    """Return a study that is given, or read from its path with `overrides`; raises InputError if it has no grid."""
     if not isinstance(study, Study | Overview):
         study = read_study(study, overrides)
     elif overrides:
@@ -58,7 +66,7 @@ def sweep(
     if isinstance(study, Overview):
         below = ", ".join(str(study.folder / file) for file in study.sections)
         raise InputError(f"{study.file} has no grid of its own, only sections: sweep one of them: {below}")
-    return run_study(study, directory, threads, progress, fresh)
+    return study
 
 
 def run_study(
@@ -194,7 +202,7 @@ def _fill(
             if chunk.index in store.done:
                 continue
             start = time.monotonic()
-            arrays = _compute(job, chunk, threads, display, compiled)
+            arrays = compute(job, job.block(chunk, threads), display, compiled)
             seconds["compile"] = before + clock.seconds
             seconds["sweep"] += time.monotonic() - start
             if written:
@@ -219,12 +227,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _compute(job: Job, chunk: Chunk, threads: int | None, display: Progress, compiled: set[str]) -> dict[str, Any]:
-    """Return the variables of one chunk; `compiled` are the measurements whose kernels are there."""
-    block = job.block(chunk, threads)
+def compute(job: Job, block: Block, display: Progress, compiled: set[str]) -> dict[str, Any]:
+    """Return the variables of a block of the grid; `compiled` are the measurements whose kernels are there."""
     arrays: dict[str, Any] = {}
+    points = math.prod(block.shape)
     for measurement in job.work:
-        before, steps = display.done, measurement.steps * job.share * chunk.points
+        before, steps = display.done, measurement.steps * job.share * points
         report = _reporter(display, measurement.name, before, steps)
         new = measurement.name not in compiled
         display.say(f"compiling {measurement.name}" if new else measurement.name, pause=new)
@@ -232,7 +240,8 @@ def _compute(job: Job, chunk: Chunk, threads: int | None, display: Progress, com
         display.at(before + steps)
         compiled.add(measurement.name)
         for variable in measurement.variables if result else ():
-            kept = [n for name, n in zip(job.study.axes, chunk.shape, strict=True) if name not in variable.at]
+            single = isinstance(block.axes, Together)
+            kept = [n for name, n in zip(block.axes, block.shape, strict=not single) if name not in variable.at]
             shape = (*kept, *map(len, variable.dims.values()))
             if result[variable.name].shape != shape:
                 raise AssertionError(f"{variable.name}: shape {result[variable.name].shape}, expected {shape}")

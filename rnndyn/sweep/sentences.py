@@ -43,7 +43,9 @@ def sentences(error: ValidationError, model: type[BaseModel], table: Any = None)
         loc = tuple(part for part in found["loc"] if not _is_branch(part))
         by_place.setdefault(place(loc), {}).setdefault(loc, []).append(dict(found))
     told = []
-    for here in by_place.values():
+    for where, here in by_place.items():
+        if any(other.startswith(f"{where}.") for other in by_place):
+            continue  # of a union, the branch that came as far as a key of a table
         loc = max(here, key=len)  # of a union, the branch that came furthest: the first of those
         told.append(_sentence(_joined(here[loc]), loc, model, table))
     return told
@@ -88,7 +90,7 @@ def _is_branch(part: int | str) -> bool:
     """Pydantic names the branch of a union it tried (`int`, `function-before[...]`) as if it were a key."""
     return isinstance(part, str) and (
         part in ("int", "float", "str", "finite-float", "constrained-int", "constrained-str")
-        or part.startswith(("function-", "literal[", "tuple["))
+        or part.startswith(("function-", "literal[", "tuple[", "dict["))
     )
 
 

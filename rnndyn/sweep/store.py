@@ -32,8 +32,11 @@ __all__ = [
     "FORMAT",
     "MANIFEST",
     "PAGE",
+    "REFINED",
     "RESULT",
     "Store",
+    "check_identity",
+    "consolidate",
     "digests",
     "folder_of",
     "is_foreign",
@@ -49,28 +52,39 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 RESULT = "result.zarr"
 PAGE = "index.html"
+REFINED = "refined"  # what the names of a refined map's files begin with
 FOLDER = "study_folder"  # key of a dataset's encoding
 TOLD = ("name", "title", "file", "command", "study", "sections")  # in a manifest, what no number depends on
 CARD = "card.json"  # what a report says of itself: words for the gallery, and the names of its files
 FRESH = "use --fresh (fresh=True in Python) to replace it, or another folder"
 
 
-def read_manifest(directory: Path) -> dict[str, Any] | None:
+def read_manifest(directory: Path, name: str = MANIFEST) -> dict[str, Any] | None:
     """Return the manifest in `directory`, None if there is none; raises InputError if it cannot be understood."""
     try:
-        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads((directory / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
-        raise InputError(f"{directory / MANIFEST} is damaged: {FRESH}") from None
+        raise InputError(f"{directory / name} is damaged: {FRESH}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InputError(f"{directory / MANIFEST} is not of this version of rnndyn: {FRESH}")
+        raise InputError(f"{directory / name} is not of this version of rnndyn: {FRESH}")
     return manifest
 
 
 def is_foreign(directory: Path, sections: Iterable[str]) -> bool:
-    """Tell whether a folder holds anything beside the results of sections."""
-    return directory.exists() and any(path.name not in sections for path in directory.iterdir())
+    """Tell whether a folder holds anything beside the results of sections, and a refined map."""
+    return directory.exists() and any(
+        path.name not in sections and not path.name.lstrip(".").startswith(REFINED) for path in directory.iterdir()
+    )
+
+
+def check_identity(words: str, found: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    """Raise InputError, which begins with `words`, if the manifest found describes other numbers than `manifest`."""
+    differing = differences(found.get("identity"), json.loads(json.dumps(manifest["identity"])))
+    if differing:
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        raise InputError(f"{words}: {differing[0]}{more}; {FRESH}")
 
 
 def folder_of(result: Path) -> Path:
@@ -160,10 +174,7 @@ class Store:
             raise InputError(f"{directory} is not empty and holds no result of rnndyn: choose another folder")
         if found is None or not found["identity"]:  # nothing, or a page without a result of its own
             return None
-        differing = differences(found.get("identity"), json.loads(json.dumps(manifest["identity"])))
-        if differing:
-            more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-            raise InputError(f"{directory} holds the result of another sweep: {differing[0]}{more}; {FRESH}")
+        check_identity(f"{directory} holds the result of another sweep", found, manifest)
         return cls(directory, found, variables) if found["laid_out"] else None
 
     @classmethod
@@ -198,7 +209,7 @@ class Store:
                 dimension_names=[*(axes[axis] for axis in kept), *variable.dims],
                 attributes=dict(variable.attrs),
             )
-        _consolidate(directory / RESULT)
+        consolidate(directory / RESULT)
         for path in sorted((directory / RESULT).rglob("*")):
             files.flush(path)
         manifest["laid_out"] = True
@@ -215,7 +226,7 @@ class Store:
         self.manifest |= told
         group = zarr.open_group(self.directory / RESULT, mode="r+", zarr_format=3, use_consolidated=False)
         group.attrs.update({**attributes, "manifest": json.dumps(self.manifest)})
-        _consolidate(self.directory / RESULT)
+        consolidate(self.directory / RESULT)
         self.save()
 
     @property
@@ -252,7 +263,7 @@ class Store:
         self.manifest["finished"] = True
         group = zarr.open_group(self.directory / RESULT, mode="r+", zarr_format=3, use_consolidated=False)
         group.attrs["manifest"] = json.dumps(self.manifest)
-        _consolidate(self.directory / RESULT)
+        consolidate(self.directory / RESULT)
         self.save()
 
     def sweep_up(self) -> None:
@@ -312,7 +323,7 @@ def _kept(manifest: dict[str, Any], variable: "Variable") -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(manifest["chunks"]["axes"]) if name not in variable.at)
 
 
-def _consolidate(path: Path) -> None:
+def consolidate(path: Path) -> None:
     """Gather all metadata in one file: xarray opens such a store quickly and without a warning."""
     import zarr
 

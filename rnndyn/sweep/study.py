@@ -17,6 +17,7 @@ from rnndyn.sweep.inputs import INPUTS, FileInputs, Inputs
 from rnndyn.sweep.measures import Measure
 from rnndyn.sweep.number import Number
 from rnndyn.sweep.part import Listed, Natural, Part, Whole
+from rnndyn.sweep.refinement import Refine
 from rnndyn.sweep.start import RANDOM, ZERO
 from rnndyn.sweep.value import digest, one_of
 
@@ -63,6 +64,7 @@ class Study(Heading):
     )
     run: Run = Field(description="how it is run")
     measure: Measure = Field(description="what is measured")
+    refine: Refine | None = Field(default=None, description="a map at a high resolution; none")
     figure: Annotated[tuple[Figure, ...], Listed] = Field(default=(), description="what is drawn; one of each variable")
     number: Annotated[tuple[Number, ...], Listed] = Field(default=(), description="numbers told on the page")
     _size: int | None = PrivateAttr(None)

@@ -15,7 +15,7 @@ from rnndyn.sweep.part import Part
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["Arrays", "Block", "Measure", "Measurement", "Variable", "measurements"]
+__all__ = ["KINDS", "Arrays", "Block", "Measure", "Measurement", "Variable", "measurements"]
 
 KINDS: dict[str, type[Measurement]] = {
     "lyapunov": Spectrum,
