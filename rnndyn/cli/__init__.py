@@ -5,10 +5,10 @@ Exit codes: 0 done, 1 a failure of the program or the machine, 2 a mistake of th
 
 import gc
 
-from rnndyn.cli import facts, looking, sweeping, verify, writing
+from rnndyn.cli import facts, looking, refining, sweeping, verify, writing
 from rnndyn.cli.app import app
 
-__all__ = ["app", "facts", "looking", "main", "sweeping", "verify", "writing"]
+__all__ = ["app", "facts", "looking", "main", "refining", "sweeping", "verify", "writing"]
 
 
 def main() -> None:

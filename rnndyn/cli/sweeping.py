@@ -79,7 +79,7 @@ def _run(
     """Sweep what belongs to each page, under one display, and write it; returns the paths of the pages."""
     from rnndyn.dynamics.progress import progress_display
     from rnndyn.report import prepare, report
-    from rnndyn.sweep import Overview
+    from rnndyn.sweep import Overview, refine
     from rnndyn.sweep.overview import lay_out
     from rnndyn.sweep.run import cost, renew, run_study
     from rnndyn.sweep.sections import sweeps
@@ -104,6 +104,9 @@ def _run(
                     dataset = run_study(study, folder, threads, part, False, prepare if write else None)
                     if part is not None:
                         part.at(part.total)
+                    if write and study.refine is not None:
+                        aside = None if part is None else part.part(0.0, "refined map")
+                        refine(study, directory=folder, threads=threads, progress=aside, fresh=fresh)
                     result = dataset if study is page else result
                 if write:
                     display.say(f"{page.name}: writing the page", pause=True)

@@ -1,7 +1,6 @@
 """How far the borders between measured labels lie from a closed-form curve, in grid cells."""
 
 import itertools
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,12 +33,12 @@ class Distances:
 def borders(labels: NDArray[np.integer]) -> Points:
     """Return the midpoints, in grid units, of neighbours whose labels (x, y) differ; a label below 1 is unknown."""
     found = []
-    for axis in (0, 1):
-        first = np.take(labels, range(labels.shape[axis] - 1), axis)
-        second = np.take(labels, range(1, labels.shape[axis]), axis)
-        at = np.argwhere((first != second) & (first > 0) & (second > 0)).astype(np.float64)
-        at[:, axis] += 0.5
-        found.append(at)
+    for axis, (first, second) in enumerate(((labels[:-1], labels[1:]), (labels[:, :-1], labels[:, 1:]))):
+        at = np.nonzero(first != second)
+        known = (first[at] > 0) & (second[at] > 0)
+        place = np.stack(at, axis=1)[known].astype(np.float64)
+        place[:, axis] += 0.5
+        found.append(place)
     return np.concatenate(found)
 
 
@@ -61,23 +60,14 @@ def boundary_distances(labels: NDArray[np.integer], x: Points, y: Points, curve:
 def nearest(points: Points, targets: Points) -> Points:
     """Return the distance from each of `points` (n, 2) to the nearest of `targets` (m, 2).
 
-    A window in the first coordinate, widened until nothing outside it can be nearer (SciPy's tree would take longer to
-    import than this takes to run).
+    A tree: 10^5 points and 5 10^6 targets take 3 s, along straight curves too (comparing all within a window in the
+    first coordinate took 8 s for 2400 points along a vertical one).
     """
-    targets = targets[np.argsort(targets[:, 0], kind="stable")]
-    distances = np.full(len(points), np.inf)
-    width, open_ = 1.5, np.arange(len(points))
-    while len(open_):
-        starts = np.searchsorted(targets[:, 0], points[open_, 0] - width)
-        stops = np.searchsorted(targets[:, 0], points[open_, 0] + width, side="right")
-        for point, start, stop in zip(open_, starts, stops, strict=True):
-            if stop > start:
-                apart = targets[start:stop] - points[point]
-                distances[point] = math.sqrt(np.einsum("ij,ij->i", apart, apart).min())
-        everything = (starts == 0) & (stops == len(targets))
-        open_ = open_[(distances[open_] > width) & ~everything]
-        width *= 4
-    return distances
+    from scipy.spatial import KDTree
+
+    distances, _ = KDTree(targets, compact_nodes=False, balanced_tree=False).query(points)
+    found: Points = distances
+    return found
 
 
 def _samples(x: Points, y: Points, curve: "Curve") -> Points:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rnndyn.report.style import Canvas
     from rnndyn.sweep.study import Study
 
-__all__ = ["Drawn", "draw_figures", "warm_up"]
+__all__ = ["Drawn", "draw_figures", "figure_of", "warm_up"]
 
 POINTS = 10_000  # values: of more, lines and hatches are pixels in an SVG too (axes, theory and words never are)
 THUMBNAIL = "thumbnail"  # the name of the small image, which no figure may have
@@ -40,7 +40,7 @@ NAMES = {
 class Drawn:
     """A figure as files: `name` without ending, images on white, for dark pages and small, its table and its words.
 
-    `table` is CSV, compressed (gzip). `width` and `height` are those of the image in pixels.
+    `table` is CSV, compressed (gzip), of so many `rows`. `width` and `height` are those of the image in pixels.
     """
 
     picture: Picture
@@ -55,6 +55,7 @@ class Drawn:
     table: bytes
     width: int
     height: int
+    rows: int
 
 
 def draw_figures(dataset: "xr.Dataset", study: "Study") -> list[Drawn]:
@@ -77,7 +78,7 @@ def warm_up() -> None:
     import xarray as xr
 
     grid = xr.DataArray(np.eye(2) - 0.5, dims=("x", "y"), name="exponents", attrs={"units": "λ‖∂₁"})
-    figure, _ = _figure(lambda canvas: plot.map(grid, ax=canvas))
+    figure, _ = figure_of(lambda canvas: plot.map(grid, ax=canvas))
     images.png(images.pixels(figure))
     images.svg(figure)
 
@@ -89,7 +90,7 @@ def _default_figures(dataset: "xr.Dataset") -> list[Figure]:
 def _draw(picture: Picture, name: str, random: bool, aside: Executor) -> Callable[[], Drawn]:
     """Draw a figure, on white and again on dark; tables and pixels are packed `aside` until the result is asked for."""
     numbers = aside.submit(table, picture)
-    figure, canvas = _figure(lambda canvas: paint(canvas, picture))
+    figure, canvas = figure_of(lambda canvas: paint(canvas, picture))
     white = images.pixels(figure)
     day = aside.submit(images.png, white)
     closed = {*picture.theory, *(CURVES[name].label for name in picture.drawing.theory if name in CURVES)}
@@ -102,18 +103,20 @@ def _draw(picture: Picture, name: str, random: bool, aside: Executor) -> Callabl
     title = canvas.ax.get_title(loc="left")
     caption = _caption(picture, [str(handle.get_label()) for handle in canvas.handles], random)
     how, alt = str(picture.data.attrs.get("how", "")), _alt(picture, title)
+    size = (*white.size, picture.data.size)
     return lambda: Drawn(
-        picture, name, title, caption, how, alt, day.result(), night.result(), svg, numbers.result(), *white.size
+        picture, name, title, caption, how, alt, day.result(), night.result(), svg, numbers.result(), *size
     )
 
 
 def thumbnail(picture: Picture) -> bytes:
     """Return a small image (PNG) of a figure for a gallery: the picture alone, its two axes named."""
-    figure, _ = _figure(lambda canvas: paint(canvas, picture), small=True)
+    figure, _ = figure_of(lambda canvas: paint(canvas, picture), small=True)
     return images.png(images.pixels(figure, 100))
 
 
-def _figure(draw: Callable[["Canvas"], Any], small: bool = False) -> "tuple[Any, Canvas]":
+def figure_of(draw: Callable[["Canvas"], Any], small: bool = False) -> "tuple[Any, Canvas]":
+    """Return a figure of our look with its canvas, drawn by `draw` on the canvas."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Empty

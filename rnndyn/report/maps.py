@@ -1,5 +1,6 @@
 """Maps of a variable over two axes of a study, with theory curves over them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,16 +101,18 @@ def _bar(canvas: "Canvas", image: Any, label: str, below: bool, above: bool) -> 
     return bar
 
 
-def class_map(canvas: "Canvas", data: "xr.DataArray", classes: Classes) -> None:
-    """Draw named regions; the legend tells the share of each."""
+def class_map(
+    canvas: "Canvas", data: "xr.DataArray", classes: Classes, counts: Sequence[int] | None = None, total: int = 0
+) -> None:
+    """Draw named regions; the legend tells the share of each: of `counts` in `total`, if more points than are drawn."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
     colours = [style.UNDECIDED, *style.REGIMES[: len(classes.names)]]
     _fill(canvas, data, classes.index, cmap=ListedColormap(colours), vmin=-1.5, vmax=len(classes.names) - 0.5)
-    total = classes.index.size
-    rows = list(zip(classes.names, classes.counts(), colours[1:], strict=True))
-    missing = int(np.sum(classes.index < 0))
+    counts, total = (classes.counts(), classes.index.size) if counts is None else (counts, total)
+    rows = list(zip(classes.names, counts, colours[1:], strict=True))
+    missing = total - sum(counts)
     if missing:
         rows.append(("undecided", missing, style.UNDECIDED))
     canvas.handles += [

@@ -52,6 +52,12 @@ class Page:
         """Add a sentence to what the reader should keep in mind."""
         self.cautions.append(caution)
 
+    def tell(self, numbers: list[Number], sentence: str, caution: str) -> None:
+        """Add numbers, a sentence of the answer and one of what to keep in mind."""
+        self.numbers += numbers
+        self.answer.append(sentence)
+        self.warn(caution)
+
     def render(self, directory: Path, explorable: bool) -> str:
         """Return the main page as HTML; images are embedded, nothing is loaded from anywhere."""
         return html(
@@ -132,7 +138,7 @@ def _figure(figure: Drawn, name: str) -> dict[str, Any]:
         "dark": embedded("image/png", figure.dark),
         "svg": figure.svg is not None,
         "table": embedded("application/gzip", figure.table) if inside else f"{figure.name}.csv.gz",
-        "rows": count(figure.picture.data.size),
+        "rows": count(figure.rows),
         "width": figure.width,
         "height": figure.height,
     }

@@ -26,6 +26,8 @@ GALLERY = "reports"  # a folder of this name above a report gets a gallery of al
 
 def prepare() -> None:
     """Import and warm up what a report needs: more than a second that can pass while kernels run."""
+    import scipy.spatial  # noqa: F401
+
     from rnndyn.report import explore, page  # noqa: F401
     from rnndyn.report.figures import warm_up
     from rnndyn.report.template import template
@@ -45,16 +47,22 @@ def report(
 
     The page of a study with sections shows those whose results lie in the folders of `source` (None: of `directory`)
     that are named after them, and their own pages are written into folders of `directory`. `result` may be an Overview,
-    a study that is only sections. Each file is written whole or not at all, the page last. Raises InputError if
-    `result` is not of a sweep.
+    a study that is only sections. A refined map of the same study in `source` is shown, too; of a dataset of
+    `rd.refine` itself the map is drawn, and its path returned. Each file is written whole or not at all, the page last.
+    Raises InputError if `result` is of neither.
     """
     from rnndyn.report.gallery import gallery, is_gallery
+    from rnndyn.report.refined import write_refined
     from rnndyn.sweep.overview import Overview
+    from rnndyn.sweep.refined import is_refined
+    from rnndyn.sweep.store import study_of
 
     directory = Path(directory)
     source = directory if source is None else Path(source)
     if not isinstance(result, Overview) and not {"study", "manifest"} <= set(getattr(result, "attrs", ())):
         raise InputError("this dataset does not come from rd.sweep: its attributes name no study")
+    if not isinstance(result, Overview) and is_refined(result):
+        return write_refined(result, study_of(result), directory)
     if isinstance(result, Overview):
         _write_overview(result, directory, source)
     else:
@@ -71,6 +79,8 @@ def _write(dataset: "xr.Dataset", directory: Path, source: Path, name: str) -> "
     from rnndyn.report.explore import exploration
     from rnndyn.report.figures import THUMBNAIL, draw_figures, thumbnail
     from rnndyn.report.page import TABLE_LIMIT, Page
+    from rnndyn.report.refined import draw_refined, refined_caution, refined_numbers
+    from rnndyn.sweep.refined import open_refined
     from rnndyn.sweep.store import study_of
 
     study = study_of(dataset)
@@ -79,7 +89,12 @@ def _write(dataset: "xr.Dataset", directory: Path, source: Path, name: str) -> "
     with ThreadPoolExecutor(1) as aside:
         looked = aside.submit(exploration, dataset, study)
         figures = draw_figures(dataset, study)
+    refined = open_refined(source, dataset)
+    if refined is not None:
+        figures += draw_refined(refined, study)
     page = Page(dataset, study, figures, sections)
+    if refined is not None:
+        page.tell(*refined_numbers(refined, study), refined_caution(refined))
     leave: dict[str, str | bytes] = {}
     for figure in figures:
         leave[f"{figure.name}.png"] = figure.png
