@@ -56,7 +56,7 @@ def profiles(canvas):
 @pytest.mark.parametrize("draw", [a_map, regions, curves, profiles])
 def test_a_darkened_figure_is_one_drawn_on_a_dark_card(draw, monkeypatch):
     """Pixel by pixel, words, ticks, frames, legends and all."""
-    figure, canvas = figures._figure(draw)
+    figure, canvas = figures.figure_of(draw)
     day = np.asarray(images.pixels(figure))
     canvas.darken()
     night = np.asarray(images.pixels(figure))
@@ -64,7 +64,7 @@ def test_a_darkened_figure_is_one_drawn_on_a_dark_card(draw, monkeypatch):
         monkeypatch.setitem(style.RC, key, style.CHALK)
     for key in ("figure.facecolor", "axes.facecolor"):
         monkeypatch.setitem(style.RC, key, style.CARD)
-    dark = np.asarray(images.pixels(figures._figure(draw)[0]))
+    dark = np.asarray(images.pixels(figures.figure_of(draw)[0]))
     assert night.shape == day.shape == dark.shape
     assert np.mean(night != day) > 0.2
     assert np.array_equal(night, dark)
@@ -72,7 +72,7 @@ def test_a_darkened_figure_is_one_drawn_on_a_dark_card(draw, monkeypatch):
 
 def test_a_vector_file_of_a_large_map_holds_an_image():
     """262 144 points are pixels in it, the axes and words are not; the same bytes each time."""
-    figure, _ = figures._figure(lambda canvas: plot.map(exponents(512), ax=canvas))
+    figure, _ = figures.figure_of(lambda canvas: plot.map(exponents(512), ax=canvas))
     drawn = images.svg(figure)
     found = re.findall(rb'<image[^>]*base64,\s*([A-Za-z0-9+/=\s]+)"', drawn)
     assert (512, 512) in [Image.open(io.BytesIO(base64.b64decode(data))).size for data in found]
