@@ -241,6 +241,14 @@ def test_a_study_without_the_table_is_told_what_to_add(tmp_path):
         rd.refine(path, threads=0)
 
 
+def test_a_map_beyond_the_memory_is_refused(study, monkeypatch):
+    monkeypatch.setenv("RNNDYN_MEMORY", "100K")
+    with pytest.raises(
+        InputError, match=r"num: a map of 129 x 65 points takes about 213 KiB of memory, and 100 KiB may"
+    ):
+        rd.refine(study, progress=False)
+
+
 def test_noise_has_no_borders_to_follow(study, monkeypatch):
     def ragged(self, cell, weights, *, first_index, progress, **options):
         w, _ = self._call("attractors", weights, progress, first_index=first_index, **options)
