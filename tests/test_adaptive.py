@@ -114,8 +114,7 @@ def test_a_circle_is_one_closed_line():
     x, y = np.linspace(-1, 1, 301), np.linspace(-2, 2, 401)
     labels = np.where(x[:, None] ** 2 + y**2 < 0.6, 7, 3)
     (line,) = boundaries(labels, x, y)
-    assert line.labels == (3, 7)
-    assert line.closed
+    assert line.between == (3, 7)
     np.testing.assert_array_equal(line.points[0], line.points[-1])
     assert area(line.points) == pytest.approx(0.6 * np.pi, rel=2e-3)
     off = np.abs(np.hypot(*line.points.T) - np.sqrt(0.6))
@@ -125,22 +124,24 @@ def test_a_circle_is_one_closed_line():
 
 def test_lines_end_where_three_labels_meet_and_at_the_edge():
     labels = np.array([[1, 1, 1], [1, 1, 2], [3, 3, 2], [3, 3, 2]])
-    lines = {line.labels: line for line in boundaries(labels)}
+    lines = {line.between: line for line in boundaries(labels)}
     assert set(lines) == {(1, 2), (1, 3), (2, 3)}
     meeting = [1.5, 1.5]
     for line in lines.values():
-        assert not line.closed
         assert meeting in line.points[[0, -1]].tolist()
     assert sorted(lines[1, 3].points.tolist()) == [[1.5, 0.0], [1.5, 1.0], meeting]
     assert sorted(lines[2, 3].points.tolist()) == [meeting, [2.0, 1.5], [3.0, 1.5]]
 
 
-def test_a_saddle_joins_lower_left_and_upper_right():
+def test_lines_that_cross_end_in_the_middle_of_a_cell():
     lines = boundaries([[0, 1], [1, 0]])
-    assert [sorted(line.points.tolist()) for line in lines] == [[[0.5, 0.0], [1.0, 0.5]], [[0.0, 0.5], [0.5, 1.0]]]
+    assert {tuple(line.points[0]) for line in lines} == {(0.5, 0.5)}
+    assert sorted(line.points[1].tolist() for line in lines) == [[0.0, 0.5], [0.5, 0.0], [0.5, 1.0], [1.0, 0.5]]
     assert len(boundaries([[0, 1], [2, 3]])) == 4
-    assert len(boundaries([[0, 1], [2, 0]])) == len(boundaries([[1, 0], [0, 2]])) == 2
+    for labels in ([[0, 1], [2, 0]], [[1, 0], [0, 2]]):  # a corner each, around the middle
+        assert [line.points[1].tolist() for line in boundaries(labels)] == [[0.5, 0.5]] * 2
     assert boundaries(np.zeros((3, 3))) == []
+    assert boundaries([["rest", "cycle"], ["rest", "cycle"]])[0].between == ("cycle", "rest")
 
 
 def test_every_pair_of_neighbours_that_differ_is_crossed_once():

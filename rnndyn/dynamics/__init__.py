@@ -1,7 +1,7 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
-from .boundaries import Boundary, boundaries
+from .boundaries import Boundary, Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
 from .covariant import CovariantVectors, covariant_vectors
 from .cycles import Cycles, cycles
@@ -41,6 +41,7 @@ __all__ = [
     "Lyapunov",
     "LyapunovHistory",
     "Noise",
+    "Polyline",
     "Stability",
     "Start",
     "Status",

@@ -17,7 +17,7 @@ from rnndyn.report.numbers import Number, count
 from rnndyn.report.pictures import Picture
 from rnndyn.report.regimes import Classes, period_classes, regime_classes, value_classes
 from rnndyn.sweep import files
-from rnndyn.sweep.curves import CURVES
+from rnndyn.sweep.curves import CURVES, Curve
 from rnndyn.sweep.figure import Drawing
 from rnndyn.sweep.store import REFINED
 
@@ -65,8 +65,7 @@ def refined_numbers(refined: "xr.Dataset", study: "Study") -> tuple[list[Number]
     spent = f"{share(computed, total)} ({count(computed)} of {count(total)} points)"
     note = f"{len(levels)} levels, from steps of {' × '.join(map(str, levels[0]['stride']))} to 1, in {seconds:.1f} s"
     numbers, far = [Number(f"Computed for the map of {grid} points", spent, note)], []
-    for name in theory(refined, study):
-        curve = CURVES[name]
+    for curve in theory(refined, study).values():
         if curve.jumps not in labels(refined) or not all(maps.even(refined[name].values) for name in (x, y)):
             continue
         found = boundary_distances(refined[curve.jumps].values, refined[x].values, refined[y].values, curve)
@@ -106,11 +105,11 @@ def labels(refined: "xr.Dataset") -> list[str]:
     return [str(name) for name, a in refined.data_vars.items() if a.dims == refined["level"].dims and name != "level"]
 
 
-def theory(refined: "xr.Dataset", study: "Study") -> tuple[str, ...]:
+def theory(refined: "xr.Dataset", study: "Study") -> dict[str, Curve]:
     """Return the closed-form curves that figures of the study name and that apply to the axes of the map."""
     x, y = axes(refined)
     named = dict.fromkeys(name for figure in study.figure for name in figure.theory)
-    return tuple(name for name in named if name in CURVES and CURVES[name].applies(study, x, y))
+    return {name: CURVES[name] for name in named if name in CURVES and CURVES[name].applies(study, x, y)}
 
 
 class Regions:
@@ -174,7 +173,7 @@ def _draw_labels(refined: "xr.Dataset", study: "Study", regions: Regions) -> Dra
     ) + (" Dashed: closed formulas, fitted to nothing." if drawing.theory else "")
     alt = f"Map: {title}. {len(lines)} borders between {', '.join(regions.names)}."
     rows = [
-        (*(f'"{regions.names[label]}"' if label >= 0 else "undecided" for label in line.labels), number, *point)
+        (*(f'"{regions.names[label]}"' if label >= 0 else "undecided" for label in line.between), number, *point)
         for number, line in enumerate(lines, 1)
         for point in line.points.tolist()
     ]
@@ -232,7 +231,7 @@ def _densest(index: NDArray[np.int64]) -> tuple[slice, ...]:
 
 def _drawing(refined: "xr.Dataset", study: "Study", variable: str, title: str, name: str) -> Drawing:
     held = {str(key): refined[key].item() for key in refined.coords if refined[key].ndim == 0}
-    return Drawing("map", variable, *axes(refined), None, (), held, (), theory(refined, study), title, name)
+    return Drawing("map", variable, *axes(refined), None, (), held, (), tuple(theory(refined, study)), title, name)
 
 
 def _drawn(
