@@ -141,7 +141,7 @@ def test_figures_and_tables(folder, monkeypatch):
     assert set(dots["level"]) == set(range(4))
     for figure in (labels, closely):
         assert Image.open(io.BytesIO(figure.png)).size == (figure.width, figure.height)
-    shares = refined.Regions([found["attractors"], found["period"]])
+    shares = refined.Labelled([found["attractors"], found["period"]])
     assert sum(shares.counts) == 256**2
     assert shares.counts[shares.names.index("one cycle of period 2")] == int((found["period"] == 2).sum())
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,9 +39,8 @@ def draw_refined(refined: "xr.Dataset", study: "Study") -> list[Drawn]:
     names = labels(refined)
     both = ["attractors", "period"] if {"attractors", "period"} <= set(names) else []
     groups = [group for group in (both, *([name] for name in names if name not in both)) if group]
-    regions = [Regions([refined[name] for name in group]) for group in groups]
-    drawn = [_draw_labels(refined, study, region) for region in regions]
-    return [*drawn, _draw_closely(refined, study, regions[0])]
+    shown = [Labelled([refined[name] for name in group]) for group in groups]
+    return [*(_draw_labels(refined, study, one) for one in shown), _draw_closely(refined, study, shown[0])]
 
 
 def write_refined(refined: "xr.Dataset", study: "Study", directory: Path) -> Path:
@@ -112,7 +112,7 @@ def theory(refined: "xr.Dataset", study: "Study") -> dict[str, Curve]:
     return {name: CURVES[name] for name in named if name in CURVES and CURVES[name].applies(study, x, y)}
 
 
-class Regions:
+class Labelled:
     """The classes of a refined map's points by one label, or by the number of attractors and the shortest period.
 
     index (n, m) numbers `names`, -1 where nothing was decided; counts: the points of each. Few values occur many times,
@@ -138,7 +138,7 @@ class Regions:
             classes = regime_classes(few[0], few[1])
         else:
             classes = period_classes(few[0]) if few[0].name == "period" else value_classes(few[0])
-        self.names = classes.names
+        self.classes, self.names = classes, classes.names
         lookup = np.full(len(number), -1, np.int64)
         lookup[there] = classes.index
         self.index = lookup[code]
@@ -147,7 +147,7 @@ class Regions:
     def part(self, by: tuple[slice, ...]) -> "tuple[xr.DataArray, Classes]":
         """Return a part of the map: where, and its classes."""
         where = self.data.isel(dict(zip(self.data.dims, by, strict=True)))
-        return where, Classes(self.index[by], self.names)
+        return where, replace(self.classes, index=self.index[by])
 
 
 def _few(array: "xr.DataArray", values: NDArray[Any]) -> "xr.DataArray":
@@ -155,40 +155,40 @@ def _few(array: "xr.DataArray", values: NDArray[Any]) -> "xr.DataArray":
     return type(array)(values, name=array.name, attrs=array.attrs)
 
 
-def _draw_labels(refined: "xr.Dataset", study: "Study", regions: Regions) -> Drawn:
-    data = regions.data
+def _draw_labels(refined: "xr.Dataset", study: "Study", shown: Labelled) -> Drawn:
+    data = shown.data
     title = f"{words.title(data)}, {' × '.join(map(str, data.shape))} points"
-    drawing = _drawing(refined, study, str(data.name), title, regions.name)
-    thin, classes = regions.part(tuple(slice(None, None, -(-n // SIDE)) for n in data.shape))
+    drawing = _drawing(refined, study, str(data.name), title, shown.name)
+    thin, classes = shown.part(tuple(slice(None, None, -(-n // SIDE)) for n in data.shape))
 
     def paint(canvas: "Canvas") -> None:
-        maps.class_map(canvas, thin, classes, regions.counts, data.size)
+        maps.class_map(canvas, thin, classes, shown.counts, data.size)
         maps.theory_curves(canvas, data[drawing.x].values, drawing.theory)
         canvas.ax.set_title(title)
 
-    lines = boundaries(regions.index, *(refined[name].values for name in axes(refined)))
+    lines = boundaries(shown.index, *(refined[name].values for name in axes(refined)))
     caption = (
         f"Computed where the label changes: {share(refined.sizes['point'], data.size)} of the points. The others have "
         "the label of those around them."
     ) + (" Dashed: closed formulas, fitted to nothing." if drawing.theory else "")
-    alt = f"Map: {title}. {len(lines)} borders between {', '.join(regions.names)}."
+    alt = f"Map: {title}. {len(lines)} borders between {', '.join(shown.names)}."
     rows = [
-        (*(f'"{regions.names[label]}"' if label >= 0 else "undecided" for label in line.between), number, *point)
+        (*(f'"{shown.names[label]}"' if label >= 0 else "undecided" for label in line.between), number, *point)
         for number, line in enumerate(lines, 1)
         for point in line.points.tolist()
     ]
     return _drawn(Picture(drawing, thin), paint, caption, alt, ("one", "other", "line", *axes(refined)), rows)
 
 
-def _draw_closely(refined: "xr.Dataset", study: "Study", regions: Regions) -> Drawn:
+def _draw_closely(refined: "xr.Dataset", study: "Study", shown: Labelled) -> Drawn:
     """Draw the points computed, by their steps, where borders are densest."""
-    window = _densest(regions.index)
-    data, classes = regions.part(window)
+    window = _densest(shown.index)
+    data, classes = shown.part(window)
     level, manifest = refined["level"].values[window], json.loads(refined.attrs["manifest"])
     x, y = (data[name].values for name in axes(refined))
     middle = ", ".join(f"{name} = {words.plain(data[name].values.mean(), 4)}" for name in axes(refined))
     title = f"Closely, at {middle}"
-    drawing = _drawing(refined, study, str(data.name), title, f"{regions.name}_closely")
+    drawing = _drawing(refined, study, str(data.name), title, f"{shown.name}_closely")
     steps = [" × ".join(map(str, row["stride"])) for row in manifest["levels"]]
 
     def paint(canvas: "Canvas") -> None:
