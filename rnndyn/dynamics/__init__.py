@@ -1,7 +1,7 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
-from .boundaries import Boundary, Polyline, boundaries
+from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
 from .covariant import CovariantVectors, covariant_vectors
 from .cycles import Cycles, cycles
@@ -28,7 +28,6 @@ __all__ = [
     "Attractors",
     "Bifurcation",
     "Bifurcations",
-    "Boundary",
     "Continuation",
     "CovariantVectors",
     "Cycles",
