@@ -130,6 +130,42 @@ def peephole(xp, w, s, u):
     return xp.concatenate([sigma(xp, o + w["p_o"] * new) * xp.tanh(new), new])
 
 
+def linear_flow(xp, w, s, u):
+    return s + w["dt"] * (affine(w, s, u) + w["rate"] * s)
+
+
+def oscillator(xp, w, s, u):
+    q, p = blocks(s, len(s) // 2)
+    return xp.concatenate([q + w["dt"] * p, p + w["dt"] * (drive(w, u) - w["omega"] ** 2 * q - w["damping"] * p)])
+
+
+def lorenz(xp, w, s, u):
+    x, y, z = blocks(s, len(s) // 3)
+    moved = [w["sigma"] * (y - x) + drive(w, u), x * (w["rho"] - z) - y, x * y - w["beta"] * z]
+    return s + w["dt"] * xp.concatenate(moved)
+
+
+def kepler(xp, w, s, u):
+    n = len(s) // 4
+    pull = w["mu"] / (s[:n] ** 2 + s[n : 2 * n] ** 2) ** 1.5
+    force = drive(w, u) - xp.concatenate([pull, pull]) * s[: 2 * n]
+    return s + w["dt"] * xp.concatenate([s[2 * n :], force])
+
+
+def gru_by_euler(xp, w, s, u):
+    n = len(s)
+    x, a = drive(w, u), w["weight_hh"] @ s + w["bias_hh"]
+    r, z = sigma(xp, x[:n] + a[:n]), sigma(xp, x[n : 2 * n] + a[n : 2 * n])
+    return s + w["dt"] * (1 - z) * (xp.tanh(x[2 * n :] + r * a[2 * n :]) - s)
+
+
+def lstm_by_euler(xp, w, s, u):
+    h, c = blocks(s, len(s) // 2)
+    i, f, g, o = blocks(affine(w, h, u), len(c))
+    new = (1 - w["dt"]) * c + w["dt"] * (sigma(xp, f) * c + sigma(xp, i) * xp.tanh(g))
+    return xp.concatenate([sigma(xp, o) * xp.tanh(new), new])
+
+
 def midpoint(flow):
     """One explicit midpoint step of a flow."""
 
@@ -172,6 +208,12 @@ STEPS = {
     "LipschitzRNN": lipschitz,
     "PLRNN": plrnn,
     "PeepholeLSTM": peephole,
+    "LinearFlow": linear_flow,
+    "Oscillator": oscillator,
+    "Lorenz": lorenz,
+    "Kepler": kepler,
+    "EulerLSTM": lstm_by_euler,
+    "Euler(GRU)": gru_by_euler,
     "RK4(Rate)": rk4(rate_flow),
     "Midpoint(CoRNN)": midpoint(cornn_flow),
     "ExponentialEuler(Rate)": relaxed_rate,

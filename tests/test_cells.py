@@ -33,9 +33,25 @@ def problem(name, steps=STEPS):
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     cell = build(name)
     weights = {n: 0.6 * rng.normal(size=(BATCH, *shape)) for n, shape in cell.shapes.items()}
-    for n in ("dt", "gamma", "epsilon", "beta_a", "beta_w", "gamma_a", "gamma_w", "alpha"):
+    positive = (
+        "dt",
+        "gamma",
+        "epsilon",
+        "beta_a",
+        "beta_w",
+        "gamma_a",
+        "gamma_w",
+        "alpha",
+        "sigma",
+        "rho",
+        "beta",
+        "mu",
+    )
+    for n in positive:
         if n in weights:
             weights[n] = rng.uniform(0.2, 0.7, size=BATCH)
+    if name == "Lorenz":  # blows up when driven with a longer step
+        weights["dt"] *= 0.1
     size = cell.state_size
     inputs, state, cotangent = (rng.normal(size=(BATCH, *s)) for s in ((steps, INPUTS), (size,), (steps + 1, size)))
     return cell, weights, inputs, state, cotangent

@@ -11,30 +11,7 @@ import rnndyn as rd
 PLAIN = {"device": "python"}  # short runs need no compiler
 
 
-def linear(x, a, s, p):
-    """ds/dt = W s + rate s."""
-    return (a[0] + p[0] * s[0],)
-
-
-def turning(x, a, s, p):
-    """dq/dt = p."""
-    return (s[1],)
-
-
-def pulling(x, a, s, p):
-    """dp/dt = -w^2 q."""
-    return (-p[0] * p[0] * s[0],)
-
-
-SCALAR = rd.Field("Scalar", 1, 0, ("s",), (rd.Part(linear, gates=("s",)),), parameters={"rate": -1.0})
-OSCILLATOR = rd.Field(
-    "Oscillator",
-    1,
-    0,
-    fields=("q", "p"),
-    parts=(rd.Part(turning, fields=("q",)), rd.Part(pulling, fields=("p",))),
-    parameters={"w": 1.0},
-)
+SCALAR, OSCILLATOR = rd.LinearFlow.vector_field(1), rd.Oscillator.vector_field(1)
 
 
 def per_time(cell, weights, dt, steps=40, state=None, **keywords):
@@ -50,7 +27,7 @@ def per_time(cell, weights, dt, steps=40, state=None, **keywords):
 def test_euler_of_a_scalar():
     """ln|1 + dt lambda| / dt; stable iff |1 + dt lambda| < 1."""
     rates, dt = np.array([-1.0, -3.0, 0.5, -25.0]), 0.1
-    found = per_time(rd.Euler(SCALAR), {"rate": rates}, np.full(4, dt), **PLAIN)[:, 0]
+    found = per_time(rd.Euler(SCALAR), {"rate": rates[:, None]}, np.full(4, dt), **PLAIN)[:, 0]
     np.testing.assert_allclose(found, np.log(np.abs(1 + dt * rates)) / dt, rtol=1e-13)
     assert np.array_equal(found < 0, [True, True, False, False])
 
@@ -58,22 +35,17 @@ def test_euler_of_a_scalar():
 def test_rk4_on_the_real_axis():
     """Multiplier 1 + z + z^2/2 + z^3/6 + z^4/24; the real axis is stable down to z = -2.785294 (to 1e-6)."""
     z = np.array([-0.5, -2.785294 + 1e-6, -2.785294 - 1e-6])
-    found = per_time(rd.RK4(SCALAR), {"rate": z}, np.ones(3), **PLAIN)[:, 0]
+    found = per_time(rd.RK4(SCALAR), {"rate": z[:, None]}, np.ones(3), **PLAIN)[:, 0]
     np.testing.assert_allclose(found, np.log(1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24), rtol=0, atol=1e-14)
     assert found[1] < 0 < found[2]
 
 
 def test_midpoint_and_exponential_of_a_scalar():
     """Multipliers 1 + z + z^2/2, and e^z exactly, from tiny z (its series) to stiff ones."""
-
-    def decay(p):
-        return (p[0],)
-
-    field = rd.Field("Decay", 1, 0, ("s",), (rd.Part(linear, gates=("s",)),), parameters={"rate": -1.0}, linear=decay)
     z = np.array([-1e-9, -0.01, -0.0299, -0.06, -0.7, -30.0])
-    found = per_time(rd.ExponentialEuler(field), {"rate": z}, np.ones(6), **PLAIN)[:, 0]
+    found = per_time(rd.ExponentialEuler(SCALAR), {"rate": z[:, None]}, np.ones(6), **PLAIN)[:, 0]
     np.testing.assert_allclose(found, z, rtol=1e-13, atol=1e-15)
-    found = per_time(rd.Midpoint(SCALAR), {"rate": z}, np.ones(6), **PLAIN)[:, 0]
+    found = per_time(rd.Midpoint(SCALAR), {"rate": z[:, None]}, np.ones(6), **PLAIN)[:, 0]
     np.testing.assert_allclose(found, np.log(1 + z + z**2 / 2), rtol=1e-12, atol=1e-15)
 
 
@@ -91,40 +63,45 @@ def test_harmonic_oscillator():
     np.testing.assert_allclose(orbit[1], [1 + 0.1 * first[1], first[1]], rtol=1e-15)
 
 
-def lorenz(x, a, s, p):
-    """Lorenz 1963."""
-    u, v, w = s
-    sigma, rho, beta = p
-    return sigma * (v - u), u * (rho - w) - v, u * v - beta * w
-
-
 def test_lorenz_contracts_as_its_divergence():
     """The exponents of the flow sum to -(sigma + 1 + beta) = -41/3; RK4 at dt = 0.005 to 1e-5."""
-    parameters = {"sigma": 10.0, "rho": 28.0, "beta": 8 / 3}
-    field = rd.Field("Lorenz", 1, 0, ("u", "v", "w"), (rd.Part(lorenz),), parameters=parameters)
-    found = per_time(rd.RK4(field), {}, 0.005, steps=100, state=[1.0, 2.0, 20.0], **PLAIN)
+    found = per_time(rd.RK4(rd.Lorenz.vector_field(1)), {}, 0.005, steps=100, state=[1.0, 2.0, 20.0], **PLAIN)
     assert found.sum() == pytest.approx(-41 / 3, abs=1e-5)
-
-
-def gru_flow(x, a, s, p):
-    """dh/dt = (1 - z)(n - h) of a GRU."""
-    r, z = rd.logistic(x[0] + a[0]), rd.logistic(x[1] + a[1])
-    return ((1.0 - z) * (math.tanh(x[2] + r * a[2]) - s[0]),)
 
 
 def test_rotation_gru():
     """h <- h + e (1-z)(n-h), candidate 3 R(alpha): both multipliers on the circle at (1 - 0.8125 e)/(1.5 - 0.75 e)."""
-    field = rd.Field("GRU flow", 2, 0, ("h",), (rd.Part(gru_flow, gates=("r", "z", "n")),))
+    field = rd.GRU.vector_field(2)
     for e in (0.1, 0.5, 1.0):
         critical = math.acos((1 - 0.8125 * e) / (1.5 - 0.75 * e))
         for shift, sign in ((1e-4, 1), (0.0, 0), (-1e-4, -1)):
             weights = {"weight_hh": np.vstack([np.zeros((4, 2)), rotation(critical + shift, 3.0)])}
             pair = per_time(rd.Euler(field), weights, e, **PLAIN).sum()
             assert abs(pair) <= 1e-13 if sign == 0 else np.sign(pair) == -sign
-    cell, own = rd.Euler(field, dt=1.0), np.random.default_rng(0).normal(size=(6, 2))
-    given = {"steps": 10, "state": [0.3, -0.2], **PLAIN}
-    gru = rd.trajectory(rd.GRU(2), {"weight_hh": own}, **given)
-    assert_close(rd.trajectory(cell, {"weight_hh": own}, **given), gru, 1e-14)
+
+
+def test_gated_cells_are_steps_of_length_one():
+    """GRU: Euler of dh/dt = (1-z)(n-h); LSTM: Euler of dc/dt = i g - (1-f) c, both with dt = 1, driven or not."""
+    rng, given = np.random.default_rng(0), {"steps": 10, **PLAIN}
+    pairs = (rd.GRU(2, 1), rd.Euler(rd.GRU.vector_field(2, 1), dt=1.0)), (rd.LSTM(2, 1), rd.EulerLSTM(2, 1))
+    for cell, step in pairs:
+        weights = {name: rng.normal(size=shape) for name, shape in cell.shapes.items()}
+        given |= {"inputs": rng.normal(size=(10, 1)), "state": rng.normal(size=cell.state_size)}
+        one, other = (rd.trajectory(c, weights, **given) for c in (cell, step))
+        assert_close(other, one, 1e-14)
+        shorter = rd.trajectory(step, weights | {"dt": 0.5}, **given)
+        assert np.abs(shorter[1] - one[1]).max() > 0.01
+
+
+def test_a_short_step_of_the_lstm_slows_its_cell_path_alone():
+    """Gates without weights: d c_{t+1}/d c_t = 1 - dt (1 - sigma(b_f)), as many exponents of h are -inf as there are
+    units, whatever dt."""
+    bias, dt = np.array([1.25, 1.25, 0.0, 0.0]), np.array([0.1, 0.5])
+    given = {"steps": 40, "transient": 1, "qr_every": 1, "state": [0.0, 0.0], **PLAIN}
+    found = rd.lyapunov(rd.EulerLSTM(1), {"bias_hh": bias, "dt": dt}, **given)
+    forget = 1 / (1 + math.exp(-1.25))
+    np.testing.assert_allclose(found.exponents[:, 0], np.log1p(-dt * (1 - forget)), rtol=1e-12)
+    assert np.all(found.exponents[:, 1] == -np.inf)
 
 
 # --- the cells --------------------------------------------------------------------------------------------------------

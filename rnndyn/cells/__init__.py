@@ -9,6 +9,7 @@ from collections.abc import Callable
 from .antisymmetric import Antisymmetric, GatedAntisymmetric
 from .cell import Cell, Stage
 from .cfn import CFN
+from .classics import Kepler, LinearFlow, Lorenz, Oscillator
 from .elman import Elman
 from .field import Field, Part
 from .gru import GRU
@@ -17,7 +18,7 @@ from .leaky import Leaky, Rate
 from .lem import LEM
 from .linear import Linear
 from .lipschitz import LipschitzRNN
-from .lstm import LSTM, PeepholeLSTM
+from .lstm import LSTM, EulerLSTM, PeepholeLSTM
 from .minimal import MGU, UGRNN, MinimalRNN
 from .network import Bidirectional, Stack
 from .oscillator import CoRNN, UnICORNN

@@ -3,15 +3,24 @@
 import math
 
 from .cell import Cell, Stage
+from .field import Field, Part
 from .language import logistic
 
 
-def update_after(x, a, s, p):
-    (h,) = s
+def gates_after(x, a):
     r = logistic(x[0] + a[0])
     z = logistic(x[1] + a[1])
-    n = math.tanh(x[2] + r * a[2])
-    return ((1.0 - z) * n + z * h,)
+    return z, math.tanh(x[2] + r * a[2])
+
+
+def update_after(x, a, s, p):
+    z, n = gates_after(x, a)
+    return ((1.0 - z) * n + z * s[0],)
+
+
+def approach(x, a, s, p):
+    z, n = gates_after(x, a)
+    return ((1.0 - z) * (n - s[0]),)
 
 
 def gate(x, a, s, p):
@@ -54,5 +63,18 @@ class GRU(Cell):
             stages,
             equation=f"h = (1 - z) n + z h;  n = {candidate};  r, z logistic",
             options={"reset_after": bool(reset_after)},
+            source="Cho et al. 2014",
+        )
+
+    @staticmethod
+    def vector_field(units: int, inputs: int = 0) -> Field:
+        """dh/dt = (1 - z)(n - h), the reset after the product: `Euler` of it with dt = 1 is the GRU."""
+        return Field(
+            "GRU",
+            units,
+            inputs,
+            fields=("h",),
+            parts=(Part(approach, gates=("r", "z", "n")),),
+            equation="h += dt (1 - z)(n - h);  n = tanh(W_in u + b_in + r (W_hn h + b_hn));  r, z logistic",
             source="Cho et al. 2014",
         )

@@ -6,13 +6,19 @@ from .cell import Cell, Stage
 from .language import logistic
 
 
+def gates(x, a):
+    return logistic(x[0] + a[0]), logistic(x[1] + a[1]), math.tanh(x[2] + a[2]), logistic(x[3] + a[3])
+
+
 def update(x, a, s, p):
-    _, c = s
-    i = logistic(x[0] + a[0])
-    f = logistic(x[1] + a[1])
-    g = math.tanh(x[2] + a[2])
-    o = logistic(x[3] + a[3])
-    c = f * c + i * g
+    i, f, g, o = gates(x, a)
+    c = f * s[1] + i * g
+    return o * math.tanh(c), c
+
+
+def stepped(x, a, s, p):
+    i, f, g, o = gates(x, a)
+    c = s[1] + p[0] * (i * g - (1.0 - f) * s[1])
     return o * math.tanh(c), c
 
 
@@ -45,6 +51,28 @@ class LSTM(Cell):
             stages,
             equation="c = f c + i g;  h = o tanh(c);  i, f, o logistic, g tanh",
             source="Hochreiter & Schmidhuber 1997; Gers et al. 2000",
+        )
+
+
+class EulerLSTM(Cell):
+    """dc/dt = i g - (1 - f) c by Forward Euler, c <- c + dt (i g - (1 - f) c), and h_t = o tanh(c) of the new c.
+
+    State [h, c]; gates (row blocks) i, f, g, o as in `LSTM`, which it is at dt = 1; parameter dt. Only c has a rate: h
+    is made anew at every step, so that for small dt it follows the solution of h = o(h) tanh(c) if the step in h alone
+    settles there, and N exponents are of order 1 per step whatever dt is, the others of order dt.
+    Source: Tallec & Ollivier, Can recurrent neural networks warp time?, ICLR 2018, section 1 (gates as time steps).
+    """
+
+    def __init__(self, units: int, inputs: int = 0, dt=1.0):
+        super().__init__(
+            "EulerLSTM",
+            units,
+            inputs,
+            ("h", "c"),
+            (Stage(gates=("i", "f", "g", "o"), update=stepped),),
+            parameters={"dt": dt},
+            equation="c += dt (i g - (1 - f) c);  h = o tanh(c);  i, f, o logistic, g tanh",
+            source="Tallec & Ollivier 2018",
         )
 
 

@@ -10,18 +10,18 @@ import numpy as np
 
 from ...cells import (
     CFN,
+    GRU,
     LEM,
     RK4,
     Antisymmetric,
     CoRNN,
     Euler,
-    Field,
+    LinearFlow,
     LipschitzRNN,
-    Part,
+    Oscillator,
     Rate,
     SymplecticEuler,
     UnICORNN,
-    logistic,
 )
 from ..lyapunov import lyapunov
 from .truth import EPS, Claim, truths
@@ -30,30 +30,8 @@ TRUTHS, exact = truths("exact")
 DAHLQUIST = "Hairer & Wanner 1996"
 
 
-def linear(x, a, s, p):
-    """ds/dt = W s + rate s."""
-    return (a[0] + p[0] * s[0],)
-
-
-def turning(x, a, s, p):
-    """dq/dt = p."""
-    return (s[1],)
-
-
-def pulling(x, a, s, p):
-    """dp/dt = -q."""
-    return (-s[0],)
-
-
-def gru_flow(x, a, s, p):
-    """dh/dt = (1 - z)(n - h)."""
-    r, z = logistic(x[0] + a[0]), logistic(x[1] + a[1])
-    return ((1.0 - z) * (math.tanh(x[2] + r * a[2]) - s[0]),)
-
-
-SCALARS = Field("Scalars", 3, 0, ("s",), (Part(linear, gates=("s",)),), parameters={"rate": [-1.0, -1.0, -1.0]})
-OSCILLATOR = Field("Oscillator", 1, 0, ("q", "p"), (Part(turning, fields=("q",)), Part(pulling, fields=("p",))))
-GRU_FLOW = Field("GRU flow", 2, 0, ("h",), (Part(gru_flow, gates=("r", "z", "n")),))
+SCALARS = LinearFlow.vector_field(3)
+OSCILLATOR = Oscillator.vector_field(1)
 
 
 def spectrum(cell, weights, run, state=None, steps=40, **more):
@@ -160,5 +138,5 @@ def rotation_flow(run):
         sine = math.sqrt(1 - cosine**2)
         matrix = np.zeros((6, 2))
         matrix[4:] = [[3 * cosine, -3 * sine], [3 * sine, 3 * cosine]]
-        found.append(spectrum(Euler(GRU_FLOW), {"weight_hh": matrix, "dt": e}, run).sum())
+        found.append(spectrum(Euler(GRU.vector_field(2)), {"weight_hh": matrix, "dt": e}, run).sum())
     return Claim(found, 0.0, 1e-13)
