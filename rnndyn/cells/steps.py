@@ -56,9 +56,6 @@ def runge_kutta(field, tableau):
     s + dt (a_r0 k_0 + ... ) of the later rows r that have begun.
     """
     size, rate, rows = len(field.fields), joint(field.parts), tableau.rows
-    gates = tuple(gate for part in field.parts for gate in part.gates)
-    sends = tuple(sent for part in field.parts for sent in part.sends)
-    drives = tuple(drive for part in field.parts for drive in part.drives)
     stages = first_images(field)
     begun: dict[int, int] = {}  # row -> where its sum stands among the entering values
     start = 0
@@ -73,7 +70,7 @@ def runge_kutta(field, tableau):
             names.append(tuple(f"{name}.start" for name in field.fields))
         update = _stage(size, rate, together(pieces), imaged(size, None if last else field.image))
         leaves = tuple(name for block in names for name in block)
-        stages.append(Stage(update=update, gates=gates, sends=sends, drives=drives, leaves=leaves))
+        stages.append(Stage(update=update, leaves=leaves, **_rows(field)))
         place = size + len(field.images)
         begun = {r: place + j * size for j, r in enumerate(later[1:])}
         start = place + len(begun) * size
@@ -85,6 +82,22 @@ def _stage(size, rate, values, extend):
         return extend(values(s, rate(x, a, s[:size], p[:-1]), p[-1]), p)
 
     return update
+
+
+def rates(field):
+    """The stages of s -> f(s), no step at all: for those who step, or look for f(s) = 0, by other means."""
+    size, rate = len(field.fields), joint(field.parts)
+
+    def update(x, a, s, p):
+        return rate(x, a, s[:size], p[:-1])
+
+    return (*first_images(field), Stage(update=update, **_rows(field)))
+
+
+def _rows(field):
+    """The gates, what they send, and the drives of all parts together."""
+    kinds = "gates", "sends", "drives"
+    return {kind: tuple(name for part in field.parts for name in getattr(part, kind)) for kind in kinds}
 
 
 # --- steps for special fields -----------------------------------------------------------------------------------------
@@ -124,10 +137,7 @@ def exponential(field):
     def update(x, a, s, p):
         return relax(p[-1], linear(p[:-1]), rate(x, a, s[:size], p[:-1]), s[:size])
 
-    gates = tuple(gate for part in field.parts for gate in part.gates)
-    sends = tuple(sent for part in field.parts for sent in part.sends)
-    drives = tuple(drive for part in field.parts for drive in part.drives)
-    return (*first_images(field), Stage(update=update, gates=gates, sends=sends, drives=drives))
+    return (*first_images(field), Stage(update=update, **_rows(field)))
 
 
 # --- the cells --------------------------------------------------------------------------------------------------------
@@ -193,18 +203,21 @@ class _Step(Stepped):
 class Euler(_Step):
     """s <- s + dt f(s): Forward Euler, order 1."""
 
+    tableau = EULER
     chain = staticmethod(lambda field: runge_kutta(field, EULER))
 
 
 class Midpoint(_Step):
     """s <- s + dt f(s + dt/2 f(s)): the explicit midpoint rule, order 2."""
 
+    tableau = MIDPOINT
     chain = staticmethod(lambda field: runge_kutta(field, MIDPOINT))
 
 
 class RK4(_Step):
     """s <- s + dt (k_1 + 2 k_2 + 2 k_3 + k_4)/6: the classical Runge-Kutta step, order 4 (Kutta 1901)."""
 
+    tableau = CLASSICAL
     chain = staticmethod(lambda field: runge_kutta(field, CLASSICAL))
 
 
@@ -225,3 +238,9 @@ class ExponentialEuler(_Step):
     """
 
     chain = staticmethod(exponential)
+
+
+class Rates(_Step):
+    """s <- f(s): the field itself as a map of its state, whatever dt."""
+
+    chain = staticmethod(rates)

@@ -3,14 +3,18 @@
 from .attractors import Attractors, attractors
 from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
+from .convergence import Convergence, convergence
 from .covariant import CovariantVectors, covariant_vectors
+from .critical_step import CriticalStep, critical_step
 from .cycles import Cycles, cycles
 from .echo import EchoState, echo_state
 from .extrapolation import Extrapolation, extrapolate
 from .finite_time import FiniteTime, finite_time
 from .fixed_points import FixedPoints, fixed_points
+from .flow import FlowExponents, flow_exponents, flow_trajectory
 from .gali import Gali, gali
 from .gradients import Gradients, gradients, slope
+from .linear_test import LinearTest, linear_test
 from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
 from .noise import Noise
 from .reach import outputs, reach
@@ -29,14 +33,18 @@ __all__ = [
     "Bifurcation",
     "Bifurcations",
     "Continuation",
+    "Convergence",
     "CovariantVectors",
+    "CriticalStep",
     "Cycles",
     "EchoState",
     "Extrapolation",
     "FiniteTime",
     "FixedPoints",
+    "FlowExponents",
     "Gali",
     "Gradients",
+    "LinearTest",
     "Lyapunov",
     "LyapunovHistory",
     "Noise",
@@ -51,17 +59,22 @@ __all__ = [
     "attractors",
     "boundaries",
     "continuation",
+    "convergence",
     "covariant_vectors",
+    "critical_step",
     "cycles",
     "echo_state",
     "entropy",
     "extrapolate",
     "finite_time",
     "fixed_points",
+    "flow_exponents",
+    "flow_trajectory",
     "gali",
     "gradients",
     "kaplan_yorke",
     "last_state",
+    "linear_test",
     "lyapunov",
     "memory_time",
     "outputs",
