@@ -60,33 +60,31 @@ def convergence(
     same = {"inputs": inputs, "state": state}
     seeded, run = {"seed": seed, "first_index": first_index}, {"device": device, "threads": threads}
     exact = {"rtol": tolerance, "atol": tolerance}
-    dt, error, off = time / np.array(numbers, float), [], []
-    total = 2 * len(numbers)
-    with progress_display(progress, total, text="convergence", patience=PATIENCE) as display:
-        flow = {**same, **exact}
+    dt = time / np.array(numbers, float)
+    distances, differences = [], []
+    with progress_display(progress, 2 * len(numbers), text="convergence", patience=PATIENCE) as display:
         begin = len(numbers) * (0.5 if exponents else 1.0)
-        target = flow_trajectory(
-            cell, weights, times=[time], **flow, progress=display.part(begin, "flow")
-        )[..., 0, :]  # fmt: skip
+        part = display.part(begin, "flow")
+        target = flow_trajectory(cell, weights, times=[time], **same, **exact, progress=part)[..., 0, :]
         if exponents:
             part = display.part(len(numbers) - begin, "flow")
-            spectrum = flow_exponents(cell, weights, time=time, **flow, **seeded, progress=part).exponents
+            spectrum = flow_exponents(cell, weights, time=time, **same, **exact, **seeded, progress=part).exponents
         for j, number in enumerate(numbers):
             here = {**weights, "dt": dt[j]}
             with np.errstate(all="ignore"):
                 end = last_state(cell, here, steps=number, **same, **run, progress=False)
-                error.append(np.linalg.norm(end - target, axis=-1))
+                distances.append(np.linalg.norm(end - target, axis=-1))
                 if exponents:
                     found = lyapunov(cell, here, steps=number, qr_every=1, **same, **seeded, **run, progress=False)
-                    off.append(np.linalg.norm(found.exponents / dt[j] - spectrum, axis=-1))
+                    differences.append(np.linalg.norm(found.exponents / dt[j] - spectrum, axis=-1))
             display.at(len(numbers) + j + 1)
-    scale = np.maximum(1.0, np.linalg.norm(target, axis=-1))
-    error = np.stack(error, axis=-1)
-    told = dt, error, *fitted_order(dt, error, FINEST * tolerance * scale)
+    error = np.stack(distances, axis=-1)
+    order, stderr = fitted_order(dt, error, FINEST * tolerance * np.maximum(1.0, np.linalg.norm(target, axis=-1)))
     if not exponents:
-        return Convergence(*told, None, None, None)
-    off = np.stack(off, axis=-1)
-    return Convergence(*told, off, *fitted_order(dt, off, FINEST * tolerance * np.maximum(1.0, 1.0 / time)))
+        return Convergence(dt, error, order, stderr, None, None, None)
+    off = np.stack(differences, axis=-1)
+    other, other_stderr = fitted_order(dt, off, FINEST * tolerance * max(1.0, 1.0 / time))
+    return Convergence(dt, error, order, stderr, off, other, other_stderr)
 
 
 def fitted_order(dt, error, floor=0.0):

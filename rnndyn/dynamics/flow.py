@@ -77,21 +77,29 @@ class Flow:
         """
         from scipy.integrate import solve_ivp
 
-        from ..kernels.orbit import BOUND
-
-        def within(t, y):
-            return BOUND - np.abs(y[: self.size]).max()
-
-        within.terminal = True
         step = None if step is None else min(step, span[1] - span[0])
         with np.errstate(all="ignore"):
             found = solve_ivp(
-                rate, span, values, self.method, at, events=within, first_step=step, **self.tolerances
+                rate, span, values, self.method, at, events=Within(self.size), first_step=step, **self.tolerances
             )  # fmt: skip
         if at is not None:
             return found.y.T, None
         length = float(np.diff(found.t).max()) if len(found.t) > 1 else None
         return (found.y[:, -1] if found.success and found.status == 0 else None), length
+
+
+class Within:
+    """An event of `solve_ivp`: the state leaves the range, and the integration ends there."""
+
+    terminal = True
+
+    def __init__(self, size):
+        from ..kernels.orbit import BOUND
+
+        self.size, self.bound = size, BOUND
+
+    def __call__(self, t, y):
+        return self.bound - np.abs(y[: self.size]).max()
 
 
 def flow_trajectory(

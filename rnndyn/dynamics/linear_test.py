@@ -4,6 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..cells.cell import Cell
 from ..cells.classics import LinearFlow, Oscillator
 from ..cells.linear import Linear
 from ..cells.steps import RungeKutta, SymplecticEuler, Tableau
@@ -34,10 +35,7 @@ def linear_test(step, z, *, dt=1.0, device="auto", threads=None, progress=None):
     z = as_array("z", z, complex)
     rate = z / dt
     run = {"steps": 1, "device": device, "threads": threads, "progress": progress}
-    if kind is SymplecticEuler:
-        growth = _of_oscillator(rate, dt, run)
-    else:
-        growth = _of_pair(step, rate, dt, run)
+    growth = _of_oscillator(rate, dt, run) if kind is SymplecticEuler else _of_pair(step, rate, dt, run)
     growth = np.where(np.isfinite(z), growth, complex(np.nan, np.nan))
     modulus = np.abs(growth)
     with np.errstate(divide="ignore"):
@@ -47,6 +45,7 @@ def linear_test(step, z, *, dt=1.0, device="auto", threads=None, progress=None):
 def _of_pair(step, rate, dt, run):
     """Two units that are one complex number: multiplied by R, (1, 0) is (Re R, Im R)."""
     turn = rate.imag[..., None, None] * np.array([[0.0, -1.0], [1.0, 0.0]])
+    cell: Cell
     if isinstance(step, type) and issubclass(step, Linear):
         weights = {"weight_hh": np.eye(2) + dt * (rate.real[..., None, None] * np.eye(2) + turn)}
         cell = step(2)
