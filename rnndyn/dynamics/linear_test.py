@@ -33,10 +33,10 @@ def linear_test(step, z, *, dt=1.0, device="auto", threads=None, progress=None):
     """
     kind, dt = method(step), positive("dt", dt)
     z = as_array("z", z, complex)
+    z = np.where(np.isfinite(z), z, complex(np.nan, np.nan))
     rate = z / dt
     run = {"steps": 1, "device": device, "threads": threads, "progress": progress}
     growth = _of_oscillator(rate, dt, run) if kind is SymplecticEuler else _of_pair(step, rate, dt, run)
-    growth = np.where(np.isfinite(z), growth, complex(np.nan, np.nan))
     modulus = np.abs(growth)
     with np.errstate(divide="ignore"):
         return LinearTest(growth, modulus, np.log(modulus) / dt, modulus < 1.0, growth_factor(step, z))
