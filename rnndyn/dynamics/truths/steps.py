@@ -12,18 +12,29 @@ from ...cells import (
     CFN,
     GRU,
     LEM,
+    LSTM,
     RK4,
     Antisymmetric,
     CoRNN,
     Euler,
+    EulerLSTM,
+    ExponentialEuler,
+    Leaky,
+    Linear,
     LinearFlow,
     LipschitzRNN,
+    Lorenz,
+    Midpoint,
     Oscillator,
     Rate,
     SymplecticEuler,
     UnICORNN,
 )
+from ..critical_step import critical_step
+from ..flow import flow_exponents
+from ..linear_test import linear_test
 from ..lyapunov import lyapunov
+from ..trajectory import trajectory
 from .truth import EPS, Claim, truths
 
 TRUTHS, exact = truths("exact")
@@ -140,3 +151,48 @@ def rotation_flow(run):
         matrix[4:] = [[3 * cosine, -3 * sine], [3 * sine, 3 * cosine]]
         found.append(spectrum(Euler(GRU.vector_field(2)), {"weight_hh": matrix, "dt": e}, run).sum())
     return Claim(found, 0.0, 1e-13)
+
+
+@exact("one step over the plane of dt lambda: 1 + z + .. + z^p/p!, symplectic |R| = 1 up to |z| = 2", DAHLQUIST)
+def linear_tests(run):
+    z, how = np.array([-2.7, -0.5, 0.4, 0.0])[:, None] + 1j * np.array([-1.3, 0.0, 0.7]), {**run, "device": "python"}
+    found = [linear_test(step, z, **how).growth for step in (Euler, Linear, Midpoint, RK4)]
+    truth = [sum(z**j / math.factorial(j) for j in range(order + 1)) for order in (1, 1, 2, 4)]
+    circle = linear_test(SymplecticEuler, 1j * np.linspace(0.1, 1.9, 12).reshape(4, 3), **how).modulus
+    return Claim(np.abs([*(np.array(found) - truth), circle - 1.0]), 0.0, 1e2 * EPS)
+
+
+@exact(
+    "dt that loses a fixed point: antisymmetric 0.0745805, Euler 2/|lambda|, RK4 2.785294/|lambda|; exponential none",
+    "Hairer & Wanner 1996",
+)
+def critical_steps(run):
+    how = {**run, "device": "python", "settle": 50}
+    pair = critical_step(Antisymmetric(2), {"weight_hh": [[0, -2], [0, 0]], "gamma": 0.15, "dt": 0.05}, **how).dt
+    field, weights = LinearFlow.vector_field(1), {"rate": [-4.0], "dt": 0.1}
+    found = [critical_step(step(field), weights, **how).dt for step in (Euler, RK4, ExponentialEuler)]
+    return Claim([pair, *found], [0.3 / (0.15**2 + 4), 0.5, 2.78529356340528 / 4, np.inf], 1e-11)
+
+
+@exact("GRU is Euler of dh/dt = (1-z)(n-h), LSTM of dc/dt = i g - (1-f) c, both with dt = 1", "Tallec & Ollivier 2018")
+def gated_steps(run):
+    rng, found = np.random.default_rng(4), []
+    for cell, step in ((GRU(3), Euler(GRU.vector_field(3), dt=1.0)), (LSTM(3), EulerLSTM(3))):
+        weights = {name: rng.normal(size=shape) for name, shape in cell.shapes.items()}
+        given = {"steps": 20, "state": rng.normal(size=cell.state_size), **run, "device": "python"}
+        found.append(np.abs(trajectory(step, weights, **given) - trajectory(cell, weights, **given)).max())
+    return Claim(found, 0.0, 1e4 * EPS)
+
+
+@exact("Lorenz 1963: the flow's exponents sum to -(sigma + 1 + beta), at any time", "Lorenz 1963")
+def lorenz_flow(run):
+    found = flow_exponents(Lorenz(1), {}, time=1.0, state=[1.0, 2.0, 20.0], progress=False).exponents
+    return Claim(found.sum(), -41 / 3, 1e-6)
+
+
+@exact("an antisymmetric network's flow settles at the rate gamma, a leaky one's at 1 - eig W", "Chang et al. 2019")
+def network_flows(run):
+    given = {"time": 2.0, "state": np.zeros(2), "progress": False}
+    pair = flow_exponents(Antisymmetric(2), {"weight_hh": [[0, -2], [0, 0]], "gamma": 0.15}, **given).exponents
+    leaky = flow_exponents(Leaky(2), {"weight_hh": np.diag([0.5, -1.0])}, transient=12.0, **given).exponents
+    return Claim([*pair, *leaky], [-0.15, -0.15, -0.5, -2.0], 1e-7)
