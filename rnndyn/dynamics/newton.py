@@ -119,7 +119,7 @@ def _combined(row, moved, count, n, columns):
     total = np.zeros((count, n, columns))
     for partial, tangent in zip(row or (), moved, strict=row is not None):
         if partial is not None:
-            total += np.broadcast_to(partial, (count, n))[:, :, None] * tangent
+            total += (partial[:, :, None] if np.ndim(partial) else partial) * tangent
     return total
 
 
