@@ -61,6 +61,18 @@ def test_a_flow_that_leaves_and_a_point_that_is_none():
     assert told.exponents[2, 0] == pytest.approx(-2 * math.log(2.5) / 1.5, rel=1e-7)  # ds(t)/ds_0 = (1 + t)^-2
 
 
+def test_a_flow_that_turns_ever_faster_ends_at_the_limit():
+    """dq/dt = p, dp/dt = -omega^2 q with omega = 1e6 needs a million turns: NOT_CONVERGED, the other point is right."""
+    given = {"weights": {"omega": [[1e6], [1.0]]}, "state": [1.0, 0.0], "limit": 8000}
+    told = rd.flow_exponents(rd.Oscillator(1), **given, time=6.0)
+    assert list(told.status) == [rd.Status.NOT_CONVERGED, rd.Status.OK]
+    assert told.time[0] < 0.1
+    assert told.exponents[1].sum() == pytest.approx(0.0, abs=1e-8)
+    states = rd.flow_trajectory(rd.Oscillator(1), **given, times=[1e-9, 6.0])
+    assert np.isnan(states[0]).all()
+    np.testing.assert_allclose(states[1, 1], [math.cos(6), -math.sin(6)], rtol=0, atol=1e-8)
+
+
 def test_what_has_no_flow_is_refused():
     """A map, a network's input that changes, times that fall."""
     for cell, words in ((rd.Elman(2), "a flow is that of an rd.Field"), (rd.GRU(2), r"rd\.GRU\.vector_field")):

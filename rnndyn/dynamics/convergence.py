@@ -7,7 +7,8 @@ import numpy as np
 from ..cells.steps import Stepped
 from ..errors import InputError
 from .batch import named
-from .flow import flow_exponents, flow_trajectory
+from .flow import flow_trajectory
+from .flow_spectrum import flow_exponents
 from .lyapunov import lyapunov
 from .progress import PATIENCE, progress_display
 from .trajectory import last_state

@@ -31,7 +31,7 @@ from ...cells import (
     UnICORNN,
 )
 from ..critical_step import critical_step
-from ..flow import flow_exponents
+from ..flow_spectrum import flow_exponents
 from ..linear_test import linear_test
 from ..lyapunov import lyapunov
 from ..trajectory import trajectory
