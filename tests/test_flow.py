@@ -135,9 +135,9 @@ def test_lorenz():
 @pytest.mark.slow
 def test_lorenz_for_long():
     """(0.9056, 0, -14.5723) of the flow, and of RK4 (dt = 0.01) at any length; Euler's differ by order dt."""
-    flow = rd.flow_exponents(rd.Lorenz(1), {}, time=1000.0, transient=20.0, state=[1.0, 2.0, 20.0])
+    flow = rd.flow_exponents(rd.Lorenz(1), {}, time=400.0, transient=20.0, state=[1.0, 2.0, 20.0])
     assert np.all(np.abs(flow.exponents - [0.9056, 0.0, -14.5723]) <= 4 * flow.stderr + [1e-4] * 3)
-    assert np.all(flow.stderr < 0.01)
+    assert np.all(flow.stderr < 0.02)
     dt = np.array([0.0025, 0.005, 0.01])
     run = {"steps": 400_000, "transient": 10_000, "state": [1.0, 2.0, 20.0]}
     steps = rd.lyapunov(rd.RK4(rd.Lorenz.vector_field(1)), {"dt": 0.01}, **run)
@@ -195,7 +195,7 @@ def test_fitted_order():
     assert order == pytest.approx(2.0, abs=1e-12)
     assert error < 1e-12
     order, error = fitted_order(dt, np.stack([dt + 8 * dt**2, np.maximum(dt**4, 1e-9)]), [0.0, 2e-9])
-    assert np.all(np.abs(order - [1.0, 4.0]) <= 2 * error + 1e-12)
+    assert np.all(np.abs(order - [1.0, 4.0]) <= 1.2 * error + 1e-12)  # the error sees the next term, not only scatter
     assert np.all(error < 0.2)
     assert np.isnan(fitted_order(dt, dt, 1e-2)[0]) == (np.sum(dt > 1e-2) < 3)
     assert np.isnan(fitted_order(dt, dt, 0.1)[0])

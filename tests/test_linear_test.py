@@ -107,6 +107,11 @@ def test_ends_of_the_stable_ranges():
         assert found[0] < 1 - 1e-3
         assert found[1] == pytest.approx(1.0, abs=1e-13)
         assert found[2] > 1 + 1e-3
+    weak = np.array([-0.01 + 1j, -1.0])
+    first = critical_dt(rd.Midpoint, weak)  # the weakly damped one goes first, long before -2
+    assert first < 0.6
+    assert np.abs(growth_factor(rd.Midpoint, first * weak[0])) == pytest.approx(1.0, abs=1e-12)
+    assert np.abs(growth_factor(rd.Midpoint, 0.99 * first * weak[0])) < 1
     assert rd.linear_test(rd.ExponentialEuler, -1e3, **PLAIN).stable
     np.testing.assert_allclose(coefficients(rd.RK4.tableau), [1, 1, 1 / 2, 1 / 6, 1 / 24], rtol=1e-15)
 
