@@ -106,8 +106,12 @@ def test_exact_linear_parts_and_flows_without_rest():
     growing = rd.critical_step(rd.Euler(rd.LinearFlow.vector_field(1)), {"rate": [0.1]}, state=[0.0], **PLAIN)
     assert growing.status == rd.Status.NOT_CONVERGED
     assert np.isnan(growing.dt)
+    circling = rd.critical_step(rd.Euler(rd.Oscillator.vector_field(1)), {}, state=[0.0, 0.0], **PLAIN)
+    assert circling.status == rd.Status.NOT_CONVERGED
     with pytest.raises(rd.InputError, match="step of a field"):
         rd.critical_step(rd.Elman(2), {})
+    with pytest.raises(rd.InputError, match="constant here"):
+        rd.critical_step(rd.Leaky(2, 1), {}, inputs=np.zeros((3, 1)))
 
 
 # --- what only the step does ------------------------------------------------------------------------------------------
@@ -192,3 +196,6 @@ def test_kepler_spirals_out_by_euler():
     assert second < 1.1 * first < 0.2
     found = rd.lyapunov(rd.SymplecticEuler(field, dt=dt), {}, qr_every=1, state=ellipse, **(run | {"steps": 400}))
     assert found.exponents.sum() == pytest.approx(0.0, abs=1e-10)
+    flow = rd.flow_exponents(rd.Kepler(1), {}, time=4 * math.pi, state=ellipse)
+    assert flow.exponents.sum() == pytest.approx(0.0, abs=1e-7)
+    assert np.all(np.abs(flow.exponents) <= 2 * flow.stderr)  # 0 in the limit, as ln t / t

@@ -9,6 +9,7 @@ from ..errors import InputError
 from .along import bounded
 from .batch import Problem, grid_index, index_axes, whole
 from .call import check, over_points
+from .flow import check_constant
 from .newton import Step, held, norm, polish, radius
 from .random import random_start
 from .step_stability import critical_dt, method, step_matrix
@@ -17,6 +18,7 @@ from .status import Status
 
 CriticalStep = namedtuple("CriticalStep", "dt formula multiplier state status")
 
+NEUTRAL = 1e-6  # times |lambda|: a weaker attraction drowns in the rounding of |eig DF| at small dt
 RISE = 1.1  # of dt in the search for the first loss: a gap in the stable range narrower than this is passed over
 BISECTIONS = 50  # to the last digit of RISE - 1
 FARTHEST = 1e4  # times 1 / |lambda|: who is stable there is taken to be stable for every dt
@@ -45,9 +47,9 @@ def critical_step(
     radius of the step's matrix for the symplectic and the exponential one. The two agree to rounding. Infinite: stable
     up to dt = 1e4 / |lambda|. `multiplier` (...), complex: the eigenvalue that reaches the circle, -1 at a period
     doubling, +1 too for steps of higher order, else one of a pair (Neimark-Sacker); `state` (..., S N): s*.
-    status: NOT_CONVERGED where no fixed point was found or the flow is not attracted to it (dt, formula and multiplier
-    are NaN, `state` too if there is none), DIVERGED where the steps left the range, INVALID. inputs (..., 1, I) are
-    constant; other arguments as of `lyapunov`.
+    status: NOT_CONVERGED where no fixed point was found or the flow is not attracted to it, -Re(lambda) > 1e-6 |lambda|
+    (dt, formula and multiplier are NaN, `state` too if there is none), DIVERGED where the steps left the range,
+    INVALID. inputs (..., 1, I) are constant; other arguments as of `lyapunov`.
     Source: Hairer & Wanner, Solving ODEs II (1996), section IV.2.
     Raises InputError for wrong names, shapes and values, for cells without a dt, and if every point is invalid.
     """
@@ -56,8 +58,7 @@ def critical_step(
     settle, seed, first = whole("settle", settle, 1), whole("seed", seed, 0), grid_index(first_index)
     device, dtype, threads = check(cell, device, "float64", threads, networks=False)
     state, _ = begun(state, cell.state_size)
-    if inputs is not None and np.shape(inputs)[-2:-1] != (1,):
-        raise InputError(f"the input must be constant: `inputs` of the shape (..., 1, {cell.inputs}).")
+    check_constant(inputs, cell.inputs)
     problem = Problem(
         cell, weights, steps=settle, inputs=inputs, lengths=None, state=state, extra=lambda _: index_axes(first)
     )
@@ -121,7 +122,7 @@ class Search:
         if len(rows):
             jacobian = self.rates(theta[rows], points[rows])[1]
             eigenvalues = np.linalg.eigvals(jacobian)
-            settles = (eigenvalues.real < 0).all(axis=1)
+            settles = (eigenvalues.real < -NEUTRAL * np.abs(eigenvalues)).all(axis=1)
             status[rows[~settles]] = Status.NOT_CONVERGED
             rows, jacobian, eigenvalues = rows[settles], jacobian[settles], eigenvalues[settles]
         if len(rows):
