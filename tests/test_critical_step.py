@@ -142,7 +142,7 @@ def test_spurious_cycles_and_chaos_of_the_logistic_equation():
 
 def test_spurious_chaos_of_a_leaky_unit():
     """dh/dt = -h + tanh(2 h) settles at h = +-0.9575 with exponent -0.834, and every orbit of it does; Euler keeps that
-    up to dt = 2.398, has a 2-cycle at 2.6 and is chaotic at 3.5, far beyond the error bar. RK4 is right at 2.6 still,
+    up to dt = 2.39915, has a 2-cycle at 2.6 and is chaotic at 3.5, far beyond the error bar. RK4 is right at 2.6 still,
     the exponential step at every dt."""
     weights = {"weight_hh": [[2.0]]}
     rest = 0.9575040240772687

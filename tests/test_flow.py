@@ -217,3 +217,22 @@ def test_convergence_takes_a_batch_and_refuses_maps():
         rd.convergence(rd.Elman(2), {}, time=1.0, steps=[1, 2, 3])
     with pytest.raises(rd.InputError, match="three or more rising"):
         rd.convergence(rd.Leaky(2), {}, time=1.0, steps=[4, 2, 1])
+
+
+def test_progress_tells_all_of_the_way():
+    """A function of (done, total) is called with rising numbers, at last with the total; also through `convergence`."""
+    weights = {"weight_hh": np.zeros((2, 1, 1))}
+    calls = {
+        "trajectory": lambda tell: rd.flow_trajectory(rd.Leaky(1), weights, times=[1.0, 2.0], progress=tell),
+        "exponents": lambda tell: rd.flow_exponents(rd.Leaky(1), weights, time=1.0, transient=1.0, progress=tell),
+        "convergence": lambda tell: rd.convergence(
+            rd.Leaky(1), weights, time=1.0, steps=[4, 8, 16], state=[1.0], progress=tell, **PLAIN
+        ),
+    }
+    for run in calls.values():
+        told = []
+        run(lambda done, total, told=told: told.append((done, total)))
+        done, totals = np.array(told).T
+        assert np.all(np.diff(done) >= 0)
+        assert np.all(totals == totals[0])
+        assert done[-1] == pytest.approx(totals[0])
