@@ -8,6 +8,9 @@ from support import assert_close, assert_same_result, rotation
 
 import rnndyn as rd
 from rnndyn.dynamics.convergence import fitted_order
+from rnndyn.dynamics.flow import Flow
+from rnndyn.dynamics.flow_spectrum import Course
+from rnndyn.dynamics.progress import Progress
 
 PLAIN = {"device": "python"}
 
@@ -105,6 +108,23 @@ def test_exponents_at_a_fixed_point_are_real_parts():
     assert_same_result([value[1] for value in found], list(alone))
     part = rd.flow_exponents(rd.Leaky(3), {"weight_hh": matrix[1]}, **given, k=1)
     assert part.exponents[0] == pytest.approx(truth[1, 0], abs=1e-6)
+
+
+def opening(x, a, s, p):
+    return s[0] * (1.0 - s[0]), -50.0 * s[0] * s[1]
+
+
+def test_a_frame_that_is_squeezed_late():
+    """Slow near the start, e^-50 a unit of time later, all in one part: the intervals follow the Jacobian, and too long
+    ones are taken back, so that ln det = T - 52 ln(1 - r_0 + r_0 e^T) comes out."""
+    field = rd.Field("Opening", 1, 0, ("r", "q"), (rd.Part(opening),))
+    flow = Flow(field, {}, None, [1e-6, 1e-9], 0, "DOP853", 1e-9, 1e-12, 100_000)
+    (i, theta), display = next(flow.points()), Progress(20.0)
+    course = Course(flow, theta, flow.start(i), np.linalg.qr([[1.0, 2.0], [0.3, -1.0]])[0], None, display, 0.0)
+    span, logs = course.run(20.0)
+    assert (span, logs.shape, display.done) == (20.0, (1, 2), 20.0)
+    assert logs.sum() == pytest.approx(20 - 52 * math.log1p(1e-6 * math.expm1(20)), rel=1e-6)
+    assert course.share < 1
 
 
 def test_flows_of_the_cells_at_the_origin():

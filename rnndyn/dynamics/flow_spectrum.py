@@ -16,7 +16,7 @@ from .values import positive
 FlowExponents = namedtuple("FlowExponents", "exponents stderr status time")
 
 STRETCH = 8.0  # ln of the growth between two orthonormalisations, at most: columns keep 12 of 16 digits
-INTERVALS = 128  # between orthonormalisations, at least: four for each batch of the error bar
+PARTS = 128  # of the time that counts: four for each batch of the error bar
 
 
 def flow_exponents(
@@ -42,10 +42,10 @@ def flow_exponents(
     Returns FlowExponents(exponents (..., k) per unit time, from large to small, stderr (..., k), status (...),
     time (...) that counted). cell, weights and inputs as of `flow_trajectory`; start (`state`, else random), frame,
     seed and first_index as of `lyapunov`: over the same time both tell how the same frame grows. transient: time before
-    that counts. interval: time between orthonormalisations; None: 8 / |Df(s)|, 128 of them at least. stderr: as of
-    `lyapunov`, from batches of intervals. DIVERGED: the flow left the range (1e12); NOT_CONVERGED: it has taken `limit`
-    evaluations of f; exponents up to there. Each point is integrated by itself, uncompiled: about 0.1 ms an evaluation
-    of a small field, 70 ms a unit of time of Lorenz's.
+    that counts. interval: time between orthonormalisations; None: 8 / |Df(s)|, as the orbit goes on. stderr: as of
+    `lyapunov`, from batches of intervals, or of 128 parts of the time. DIVERGED: the flow left the range (1e12);
+    NOT_CONVERGED: it has taken `limit` evaluations of f; exponents up to there. Each point is integrated by itself,
+    uncompiled: about 0.1 ms an evaluation of a small field, 70 ms a unit of time of Lorenz's.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
     Raises InputError for wrong names, shapes and values, for cells that have no flow, and if every point is invalid.
     """
@@ -67,7 +67,7 @@ def flow_exponents(
             frame = np.linalg.qr(frame)[0]
             course = Course(flow, theta, flow.start(i, seed), frame, interval, display, i * total)
             course.run(transient)
-            span, logs = course.run(time, INTERVALS)
+            span, logs = course.run(time, PARTS)
             if len(logs):
                 mean, error, singular = mean_of(logs.T, np.full(k, len(logs)))
                 order = np.argsort(-mean, kind="stable")
@@ -82,27 +82,57 @@ def flow_exponents(
 
 
 class Course:
-    """A state and a frame on their way, orthonormalised at intervals; fate: why they ended early, or None."""
+    """A state and a frame on their way, orthonormalised at intervals; fate: why they ended early, or None.
+
+    share: of the interval that the Jacobian at its beginning allows, once that has been too long.
+    """
 
     def __init__(self, flow, theta, state, frame, interval, display, before):
         self.flow, self.theta, self.state, self.frame, self.interval = flow, theta, state, frame, interval
-        self.display, self.done, self.step = display, before, None
+        self.display, self.done, self.step, self.share = display, before, None, 1.0
         self.fate = None if bounded(state) else Status.DIVERGED
 
-    def run(self, time, least=1):
-        """Go on for a time in equal intervals: (their length, ln of the columns' growth in each (n, k))."""
-        longest = self.interval
-        logs: list[np.ndarray] = []
-        if longest is None and self.fate is None:
-            stretch = np.linalg.norm(self.flow.rates(self.theta, self.state[None])[1][0], 2)
-            longest = min(STRETCH / stretch if 0 < stretch < np.inf else time, time / least)
-        number = 0 if not time or self.fate is not None else int(np.ceil(time / longest * (1 - 1e-12)))
-        while len(logs) < number and self.fate is None:
-            self._advance(time / number, logs)
+    def run(self, time, parts=1):
+        """Go on for a time in equal parts: (their length, ln of the columns' growth in each (n, k))."""
+        number = parts if self.interval is None else max(1, int(np.ceil(time / self.interval * (1 - 1e-12))))
+        number, logs = number if time else 0, []
+        for _ in range(number):
+            grown = self._part(time / number)
+            if grown is None:
+                break
+            logs.append(grown)
+            self.done += time / number
         return time / max(number, 1), np.array(logs).reshape(-1, self.frame.shape[1])
 
-    def _advance(self, span, logs):
-        """Integrate state and frame for a time and orthonormalise; growth is added to the logs."""
+    def _part(self, span):
+        """ln of the growth in a part (k,), orthonormalised on the way as often as the frame needs; None: ended."""
+        total, left = np.zeros(self.frame.shape[1]), span
+        while left > 0.0:
+            if self.fate is not None:
+                return None
+            length = left if self.interval is not None else self._length(left)
+            reached = self._integrate(length)
+            if reached is None:
+                return None
+            frame, upper = np.linalg.qr(reached[self.flow.size :].reshape(self.frame.shape))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                grown = np.log(np.abs(np.diag(upper)))
+                if self.interval is None and 2.0 * STRETCH < np.ptp(grown) < np.inf and self.share > 1e-3:
+                    self.share *= 0.5  # the Jacobian has grown on the way: once more, in shorter pieces
+                    continue
+            self.state, self.frame = reached[: self.flow.size], frame
+            total, left = total + grown, left - length if length < left else 0.0
+            self.display.at(self.done + span - left)
+        return total
+
+    def _length(self, left):
+        """The time to the next orthonormalisation: `left` in equal pieces that the Jacobian allows."""
+        stretch = np.linalg.norm(self.flow.rates(self.theta, self.state[None])[1][0], 2)
+        longest = self.share * STRETCH / stretch if 0.0 < stretch < np.inf else left
+        return left if longest >= left else left / np.ceil(left / longest)
+
+    def _integrate(self, span):
+        """State and frame after a time; None where they end, `fate` tells why."""
         size, columns = self.flow.size, self.frame.shape
 
         def rate(t, y):
@@ -111,17 +141,11 @@ class Course:
 
         values = np.concatenate([self.state, self.frame.ravel()])
         try:
-            reached, length = self.flow.integrate(rate, values, (0.0, span), step=self.step)
+            reached, step = self.flow.integrate(rate, values, (0.0, span), step=self.step)
         except Exhausted:
             self.fate = Status.NOT_CONVERGED
-            return
+            return None
         if reached is None:
             self.fate = Status.DIVERGED
-            return
-        self.step = length or self.step
-        self.state = reached[:size]
-        self.frame, upper = np.linalg.qr(reached[size:].reshape(columns))
-        with np.errstate(divide="ignore"):
-            logs.append(np.log(np.abs(np.diag(upper))))
-        self.done += span
-        self.display.at(self.done)
+        self.step = step or self.step
+        return reached
