@@ -11,7 +11,6 @@ from .echo import EchoState, echo_state
 from .extrapolation import Extrapolation, extrapolate
 from .finite_time import FiniteTime, finite_time
 from .fixed_points import FixedPoints, fixed_points
-from .flow import FlowExponents, flow_exponents, flow_trajectory
 from .flow import flow_trajectory
 from .flow_spectrum import FlowExponents, flow_exponents
 from .gali import Gali, gali

@@ -12,9 +12,9 @@ from .call import check, over_points
 from .flow import check_constant
 from .newton import Step, held, norm, polish, radius
 from .random import random_start
-from .step_stability import critical_dt, method, step_matrix
 from .start import begun
 from .status import Status
+from .step_stability import critical_dt, method, step_matrix
 
 CriticalStep = namedtuple("CriticalStep", "dt formula multiplier state status")
 
