@@ -9,6 +9,7 @@ from .critical_step import CriticalStep, critical_step
 from .cycles import Cycles, cycles
 from .echo import EchoState, echo_state
 from .extrapolation import Extrapolation, extrapolate
+from .fates import DecidedBy, Regime
 from .finite_time import FiniteTime, finite_time
 from .fixed_points import FixedPoints, fixed_points
 from .flow import flow_trajectory
@@ -19,6 +20,7 @@ from .linear_test import LinearTest, linear_test
 from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
 from .noise import Noise
 from .reach import outputs, reach
+from .regimes import Regimes, regimes
 from .spectrum import entropy, kaplan_yorke, memory_time
 from .stability import Bifurcation, Stability
 from .start import Start
@@ -38,6 +40,7 @@ __all__ = [
     "CovariantVectors",
     "CriticalStep",
     "Cycles",
+    "DecidedBy",
     "EchoState",
     "Extrapolation",
     "FiniteTime",
@@ -51,6 +54,8 @@ __all__ = [
     "Noise",
     "Polyline",
     "Stability",
+    "Regime",
+    "Regimes",
     "Start",
     "Status",
     "TransientGrowth",
@@ -80,6 +85,7 @@ __all__ = [
     "memory_time",
     "outputs",
     "reach",
+    "regimes",
     "slope",
     "trajectory",
     "transient_growth",

@@ -100,6 +100,9 @@ class Search:
         self.fate = np.full(len(theta), UNDECIDED)
         self.period = np.zeros(len(theta), np.int32)
         self.error = np.zeros(len(theta))
+        self.multiplier = np.full(len(theta), np.nan)  # the largest modulus, of the attractor or a neutral cycle
+        self.neutral = np.zeros(len(theta), bool)  # a neutral cycle is near
+        self.last = np.full((len(theta), step.cell.state_size), np.nan)  # the state where the orbit stopped
         self.points = np.full((len(theta), period, step.cell.state_size), np.nan)  # of the attractor, NaN beyond it
         self.creeps = np.zeros(len(theta), bool)
         self.like = np.arange(len(theta))  # the row of the same point whose orbit this one has joined; itself
@@ -116,7 +119,7 @@ class Search:
             state = orbit(rows, state, more, False, meter if turn == 1 else silent)[:, -1]
             window = np.concatenate([state[:, None], orbit(rows, state, self.most, True, silent)], axis=1)
             bounded = np.isfinite(window).all(axis=(1, 2)) & (np.abs(window) <= BOUND).all(axis=(1, 2))
-            self.fate[rows[~bounded]] = GONE
+            self.last[rows], self.fate[rows[~bounded]] = window[:, 0], GONE
             if turn == 1:
                 self.join(window, bounded)
             lone = bounded & (self.like[rows] == rows)
@@ -128,7 +131,7 @@ class Search:
             rows, state = rows[on], window[on, 0]
             if not rows.size:
                 break
-        for values in (self.fate, self.period, self.error, self.points):
+        for values in (self.fate, self.period, self.error, self.points, self.multiplier, self.neutral):
             values[:] = values[self.like]
 
     def join(self, window, bounded):
@@ -169,7 +172,10 @@ class Search:
             points, products, error = polish(self.step, self.theta[chosen], start, near[trial], q, away)
             distance = norm(points - orbit[:, :1]).min(axis=1)
             there = np.isfinite(error) & (distance <= near[trial])
-            attracting = there & (radius(products) < 1.0 - NEUTRAL)
+            size = radius(products)
+            attracting, neutral = there & (size < 1.0 - NEUTRAL), there & (np.abs(size - 1.0) <= NEUTRAL)
+            self.multiplier[chosen[attracting | neutral]] = size[attracting | neutral]
+            self.neutral[chosen[neutral]] = True
             self.keep(chosen[attracting], points[attracting], error[attracting])
             unstable = np.full((len(rows), q, window.shape[2]), np.nan)
             unstable[trial] = np.where((there & ~attracting)[:, None, None], points, np.nan)
@@ -180,6 +186,7 @@ class Search:
         q = points.shape[1]
         least = least_period(points, error)
         self.fate[rows], self.period[rows], self.error[rows] = FOUND, least, error
+        self.multiplier[rows] **= least / q
         inside = np.arange(q) < least[:, None]
         self.points[rows, :q] = np.where(inside[:, :, None], points, np.nan)
 

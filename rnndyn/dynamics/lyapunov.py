@@ -11,7 +11,7 @@ from .batch import Problem, grid_index, index_axes
 from .call import check, over_points
 from .growth import MOST, running, summary
 from .noise import Noise
-from .random import point_uniforms, random_start
+from .random import point_uniforms, random_frame, random_start
 from .start import begun
 from .status import Status
 from .tolerance import LIMIT, run_to_tolerance
@@ -149,7 +149,7 @@ def spectra_of(problem, wanted, device, dtype, threads, progress):
         points, index = high - low, problem.batch.index(first_index, low, high)
         start = problem.state(low, high) if "state" in problem.batch.arrays else random_start(seed, index, points, size)
         theta, inputs = problem.theta(low, high, run.layout), problem.drive(low, high)
-        frame, lengths = _frame(seed, index, points, size, k), problem.lengths(low, high)
+        frame, lengths = random_frame(seed, index, points, size, k), problem.lengths(low, high)
 
         def advance(rows, first, lengths, state, frame):
             lead = 0 if first else transient
@@ -200,10 +200,3 @@ def _told(records, problem, k, dtype):
         exponents[:, :length].astype(dtype, copy=False).reshape(*shape, k),
         errors[:, :length].astype(dtype, copy=False).reshape(*shape, k),
     )
-
-
-def _frame(seed, first, points, size, k):
-    """Random columns (points, size, k); a scalar has one direction only, whose length must not depend on the index."""
-    if size == 1:
-        return np.ones((points, 1, 1))
-    return point_uniforms(seed, "frame", first, points, size * k).reshape(points, size, k)

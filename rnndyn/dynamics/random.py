@@ -13,6 +13,13 @@ def random_start(seed, first, count, size):
     return 0.1 * point_normals(seed, "state", first, count, size)
 
 
+def random_frame(seed, first, points, size, k):
+    """Random columns (points, size, k); a scalar has one direction only, whose length must not depend on the index."""
+    if size == 1:
+        return np.ones((points, 1, 1))
+    return point_uniforms(seed, "frame", first, points, size * k).reshape(points, size, k)
+
+
 def point_normals(seed, purpose, first, count, values):
     """Standard normal numbers (count, values) of points.
 

@@ -1,0 +1,273 @@
+"""What becomes of orbits, with the evidence: settling, chaos, tori, growth; each test where it is sound.
+
+1. Newton's method and multipliers (`attractors.Search`) for cycles up to a period: they decide near a boundary too.
+2. Of an affine map s <- W s + b the eigenvalues of W decide alone.
+3. What is left is run on, in rounds of 1, 4 and 16 times `steps`, in each of which
+   - lambda_1 beyond four standard errors above zero, an orbit that keeps its size and whose averages do not converge
+     as order's would, is chaos;
+   - lambda_1 below zero, and an orbit that closes to 1e-9 after q steps, is a cycle of the long period q;
+   - lambda_1 that cannot be told from zero and is small, with weighted averages that have converged to 1e-6
+     (`birkhoff`), is quasi-periodic: neither a spiral that still shrinks nor weak chaos passes that. It is neutral,
+     nothing attracting it, where volumes are kept.
+   Whoever passes none of them, or is on an unstable or neutral cycle to rounding, stays undecided.
+"""
+
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from .attractors import FOUND, GONE, NEUTRAL, UNDECIDED, Search
+from .birkhoff import Averages, pieces
+from .growth import summary
+from .newton import norm
+
+RUNS = (1, 4, 16)  # multiples of `steps` that orbits without a verdict are looked at for
+COLUMNS = 3  # exponents that are measured, at most
+BEYOND = 4.0  # standard errors by which an exponent differs from zero
+LEAST = 12.0  # ln growth in a run of chaos: that of neutral directions is bounded, or grows like ln T
+SMALL = 0.75  # times T^(-1/2): what lambda_1 and its error stay below, to be called zero
+KEEPS = 2.0  # the factor within which a bounded orbit keeps its size from one half of a run to the other
+REGULAR = 1e-6  # drift of smooth averages, in standard deviations of the state, up to which an orbit is regular
+CLOSES = 1e-9  # a relative distance up to which an orbit has closed
+LONGEST = 1000  # steps after which it may
+VOLUME = 1e-10  # |ln |det DF|| up to which volumes are kept
+
+
+class Regime(enum.IntEnum):
+    """Where an orbit goes. UNDECIDED: no test was sure; NEUTRAL: nothing attracts it nor drives it away: on a boundary
+    (a multiplier of modulus 1 within 1e-8), or a rotation, a torus among tori; GROWING: without bound."""
+
+    UNDECIDED = 0
+    FIXED_POINT = 1
+    CYCLE = 2
+    QUASI_PERIODIC = 3
+    CHAOTIC = 4
+    GROWING = 5
+    NEUTRAL = 6
+
+
+class DecidedBy(enum.IntEnum):
+    """What decided. MULTIPLIERS: at Newton's solution; EIGENVALUES: of an affine map; BOUND: the state left the range;
+    RETURN: the orbit closed while lambda_1 < 0; EXPONENT: lambda_1 beyond its error; AVERAGES: lambda_1 = 0 within its
+    error and smooth averages; NONE: nothing did."""
+
+    NONE = 0
+    MULTIPLIERS = 1
+    EIGENVALUES = 2
+    BOUND = 3
+    RETURN = 4
+    EXPONENT = 5
+    AVERAGES = 6
+
+
+SETTLED = (Regime.FIXED_POINT, Regime.CYCLE)
+ATTRACTORS = (*SETTLED, Regime.QUASI_PERIODIC, Regime.CHAOTIC)
+
+
+class Evidence(NamedTuple):
+    """Of each orbit, a row: its regime; the period (0: none); lambda_1 and its error, per step; the largest modulus of
+    the cycle's multipliers; how many exponents are zero within their errors (of the first three); what decided; a state
+    there; the states of the cycle (NaN behind them); averages of s and s^2 with how far they can be trusted."""
+
+    regime: np.ndarray
+    period: np.ndarray
+    exponent: np.ndarray
+    stderr: np.ndarray
+    multiplier: np.ndarray
+    zeros: np.ndarray
+    test: np.ndarray
+    state: np.ndarray
+    points: np.ndarray
+    mean: np.ndarray
+    error: np.ndarray
+
+    @classmethod
+    def empty(cls, rows, size, period):
+        """Of so many rows about which nothing is known."""
+        unknown = (np.full((rows, *shape), np.nan) for shape in ((size,), (period, size), (2 * size,), (2 * size,)))
+        numbers = (np.full(rows, np.nan) for _ in range(3))
+        regime, test, zeros = np.zeros((3, rows), np.int8)
+        return cls(regime, np.zeros(rows, np.int32), *numbers, zeros, test, *unknown)
+
+    def put(self, rows, **values):
+        """Set what is named of some rows."""
+        for name, value in values.items():
+            getattr(self, name)[rows] = value
+
+
+class Course(NamedTuple):
+    """How far orbits go: steps before the search, and of a first run; the longest period; starts of a point."""
+
+    transient: int
+    steps: int
+    period: int
+    starts: int
+
+    @property
+    def total(self):
+        """Steps of an orbit that gets a verdict in its first run at the latest, or none of it."""
+        return self.transient + self.steps
+
+
+class Runs(NamedTuple):
+    """How rows move: `orbit(rows, state, steps, keep, meter)` gives states, `spectra(rows, state, frame, steps, meter)`
+    the growth of frames, `frame(rows)` random ones (rows, S N, k) of at most `COLUMNS` columns."""
+
+    orbit: Callable
+    spectra: Callable
+    frame: Callable
+
+
+def fates(step, theta, start, course, runs, meter):
+    """`Evidence` of orbits from `start` (rows, S N), the starts of a point one after another."""
+    from ..kernels.tiles import Meter
+
+    size, silent = step.cell.state_size, Meter()
+    silent.stop = meter.stop
+    found = Evidence.empty(len(theta), size, course.period)
+    search = Search(step, theta, course.starts, course.period)
+    search.run(runs.orbit, start, course.transient, meter)
+    _settled(found, search)
+    rows = np.flatnonzero((search.fate == UNDECIDED) & (search.like == np.arange(len(theta))))
+    rows = rows[~_affine(found, search, rows)]
+    rows = rows[~_neutral(found, search, rows)]
+    meter.add((len(theta) - len(rows)) * course.steps)
+    state, frame = search.last[rows], runs.frame(rows)
+    for turn in RUNS:
+        if not len(rows):
+            break
+        steps = turn * course.steps
+        spectrum = runs.spectra(rows, state, frame, steps, meter if turn == 1 else silent)
+        on = _judge(found, rows, search, spectrum, steps, runs.orbit, silent)
+        rows, state, frame = rows[on], found.state[rows[on]], spectrum.frame[on]
+    for array in found:
+        array[:] = array[search.like]
+    return found
+
+
+def _settled(found, search, rows=slice(None)):
+    """What the search has decided."""
+    fate = search.fate[rows]
+    rows = np.arange(len(search.fate))[rows]
+    there, gone = rows[fate == FOUND], rows[fate == GONE]
+    period, size = search.period[there], search.multiplier[there]
+    with np.errstate(divide="ignore"):
+        exponent = np.log(size) / period
+    found.put(
+        there, regime=np.where(period == 1, Regime.FIXED_POINT, Regime.CYCLE), period=period, exponent=exponent,
+        stderr=0.0, multiplier=size, zeros=0, test=DecidedBy.MULTIPLIERS, points=search.points[there],
+        state=search.points[there, 0], mean=np.nan, error=search.error[there, None],
+    )  # fmt: skip
+    found.put(gone, regime=Regime.GROWING, test=DecidedBy.BOUND)
+
+
+def _neutral(found, search, rows):
+    """Which rows creep beside a cycle whose multiplier has modulus 1."""
+    there = search.neutral[rows] & search.creeps[rows]
+    mine = rows[there]
+    found.put(
+        mine, regime=Regime.NEUTRAL, exponent=0.0, stderr=NEUTRAL, multiplier=search.multiplier[mine],
+        test=DecidedBy.MULTIPLIERS, state=search.last[mine],
+    )  # fmt: skip
+    return there
+
+
+def _affine(found, search, rows):
+    """Which rows are of affine maps s <- W s + b: of those, eig W decides alone.
+
+    The Jacobian of an affine map is the same at states of any size. Where |eig W| = 1, it grows all the same if the
+    powers of [[W, b], [0, 1]] do: like a power of t, by a double root (h <- h + b, a shear).
+    """
+    step, theta, size = search.step, search.theta[rows], search.step.cell.state_size
+    probe, same, jacobian = 2.0 * np.cos(1.7 * np.arange(size)) - 0.1, np.ones(len(rows), bool), None
+    for factor in (1.0, -1.0, 100.0, -100.0) if len(rows) else ():
+        _, other = step(theta, np.broadcast_to(factor * probe, (len(rows), size)))
+        jacobian = other if jacobian is None else jacobian
+        scale = np.abs(jacobian).max(axis=(1, 2), keepdims=True)
+        same &= (np.abs(other - jacobian) <= 1e-14 * scale).all(axis=(1, 2))
+    if not same.any():
+        return same
+    mine, jacobian = rows[same], jacobian[same]
+    modulus = np.abs(np.linalg.eigvals(jacobian)).max(axis=1)
+    powers = np.zeros((len(mine), size + 1, size + 1))
+    powers[:, :size, :size], powers[:, size, size] = jacobian, 1.0
+    powers[:, :size, size] = offset = step(search.theta[mine], np.zeros((len(mine), size)))[0]
+    sizes = []
+    for _ in range(20):
+        powers = powers @ powers
+        sizes.append(np.abs(powers).max(axis=(1, 2)))
+    settles, grows = modulus < 1.0 - NEUTRAL, modulus > 1.0 + NEUTRAL
+    grows |= ~settles & ~(sizes[-1] <= KEEPS * sizes[9])
+    found.put(
+        mine, regime=np.select([settles, grows], [Regime.FIXED_POINT, Regime.GROWING], Regime.NEUTRAL),
+        period=settles.astype(np.int32), exponent=np.log(modulus), stderr=0.0, multiplier=modulus,
+        test=DecidedBy.EIGENVALUES, state=np.where(grows[:, None], np.nan, search.last[mine]),
+    )  # fmt: skip
+    if settles.any():
+        point = np.linalg.solve(np.eye(size) - jacobian[settles], offset[settles][:, :, None])[:, :, 0]
+        rest = np.full((len(point), search.most - 1, size), np.nan)
+        found.put(mine[settles], state=point, points=np.concatenate([point[:, None], rest], axis=1), error=0.0)
+    return same
+
+
+def _judge(found, rows, search, spectrum, steps, orbit, meter):
+    """Look at one run of rows without a verdict; returns which of them have none still."""
+    size, step = search.step.cell.state_size, search.step
+    exponents, errors, _, _ = summary(spectrum)
+    gone = ~spectrum.alive
+    found.put(rows[gone], regime=Regime.GROWING, test=DecidedBy.BOUND, exponent=exponents[gone, 0], stderr=errors[gone, 0])
+    on = ~gone
+    look = Averages(
+        pieces(lambda s, n: orbit(rows, s, n, True, meter), spectrum.state, steps), len(rows), size, steps,
+        max(search.most, min(steps - 1, LONGEST)),
+    )  # fmt: skip
+    window = look.window
+    bounded = np.isfinite(window).all(axis=(1, 2))
+    on &= bounded
+    last = window[:, -search.most - 1 :]
+    search.decide(rows[on], last[on], norm(last[on, 1:] - last[on, :1]))
+    _settled(found, search, rows[on])
+    on &= search.fate[rows] == UNDECIDED
+    first, error = exponents[:, 0], errors[:, 0]
+    scale = np.maximum(1.0, norm(window[:, 0]))
+    closed = norm(window[:, 1:] - window[:, :1]) <= CLOSES * scale[:, None]
+    returned = np.where(closed.any(axis=1), closed.argmax(axis=1) + 1, 0)
+    keeps, regular = look.growth <= KEEPS, look.irregular() <= REGULAR
+    zero = np.abs(exponents) <= BEYOND * errors + 1e-14
+    small = np.abs(first) + BEYOND * error <= SMALL / np.sqrt(steps)
+    chaos = (first > BEYOND * error) & (first * steps > LEAST) & keeps & ~regular
+    cycle = (first < -BEYOND * error) & (returned > search.most)  # a shorter one Newton's method has refused
+    torus = zero[:, 0] & small & regular & keeps & (returned == 0)
+    volume = np.zeros(len(rows), bool)
+    ask = np.flatnonzero(on & torus)
+    if len(ask):
+        volume[ask] = _keeps_volume(step, search.theta[rows[ask]], last[ask])
+    zeros = zero.sum(axis=1)
+    torus &= volume | (zeros < size)
+    period = np.where(cycle, returned, 0)
+    regime = np.select(
+        [chaos, cycle, torus & volume, torus],
+        [Regime.CHAOTIC, Regime.CYCLE, Regime.NEUTRAL, Regime.QUASI_PERIODIC],
+        Regime.UNDECIDED,
+    )
+    test = np.select([chaos, cycle, torus], [DecidedBy.EXPONENT, DecidedBy.RETURN, DecidedBy.AVERAGES], DecidedBy.NONE)
+    smooth = ~chaos[:, None]
+    multiplier = np.where(cycle, np.exp(np.where(cycle, first * returned, 0.0)), np.nan)
+    found.put(
+        rows[on], regime=regime[on], test=test[on], exponent=first[on], stderr=error[on], zeros=zeros[on],
+        period=period[on], multiplier=multiplier[on], state=window[on, -1],
+        mean=np.where(smooth, look.smooth, look.mean)[on],
+        error=np.where(smooth, look.drift + REGULAR * look.spread, look.error)[on],
+    )  # fmt: skip
+    return on & (regime == Regime.UNDECIDED)
+
+
+def _keeps_volume(step, theta, states):
+    """Whether |det DF| = 1 at each of some states (rows, P, S N)."""
+    kept = np.ones(len(theta), bool)
+    for state in states.transpose(1, 0, 2):
+        _, jacobian = step(theta, state)
+        kept &= np.abs(np.linalg.slogdet(jacobian)[1]) <= VOLUME
+    return kept

@@ -1,0 +1,266 @@
+"""Regimes: a label for every network, fixed point to chaos, with the evidence and the share of starts that agree."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..errors import InputError
+from .attractors import _starts
+from .batch import Problem, as_array, grid_index, index_axes, whole
+from .call import check, over_points
+from .fates import ATTRACTORS, COLUMNS, SETTLED, Course, Evidence, Regime, Runs, fates
+from .newton import Step, norm
+from .noise import Noise
+from .random import point_uniforms, random_frame
+from .status import Status
+from .values import tailed
+
+Regimes = namedtuple(
+    "Regimes", "regime confidence period attractors exponent stderr multiplier zeros test state starts status"
+)
+Starts = namedtuple("Starts", "regime period attractor exponent stderr multiplier test state")
+
+APART = 8.0  # standard errors by which averages over two chaotic attractors differ
+SAME = 1e-8  # a relative distance below which points of cycles are the same, beside their errors
+
+
+def regimes(
+    cell,
+    weights,
+    *,
+    starts=8,
+    seed=0,
+    steps=2000,
+    transient=1000,
+    max_period=8,
+    spread=1.0,
+    inputs=None,
+    state=None,
+    first_index=0,
+    device="auto",
+    threads=None,
+    progress=None,
+):
+    """Which regime s <- F(s) is in: fixed point, cycle, quasi-periodic, chaotic, growing, or not decided.
+
+    weights as in `trajectory`; inputs: None, or constant ones (..., 1, I): a driven map has no fixed points. Starts of
+    each point: half on the diagonal from -spread to spread, half random, as of `attractors`, from (seed, grid index),
+    for each seed if `seed` is a list; or your own, state (..., starts, state_size).
+    Each start gets a label by the first test that is sure (`fates` says why these): multipliers at a fixed point or
+    cycle up to `max_period` that Newton's method finds after `transient` steps; eigenvalues, for an affine map; for the
+    others an orbit of `steps` steps, and of 4 and 16 times as many for who is undecided after that: lambda_1 more than
+    four standard errors above zero is CHAOTIC; an orbit that has closed after more than `max_period` steps, lambda_1
+    being negative, is a CYCLE of that period; lambda_1 = 0 within its error with averages that converge as only
+    order's do is QUASI_PERIODIC; a state beyond 1e12 is GROWING.
+
+    Returns Regimes with, for every point (...):
+    regime (`rd.Regime`): the label that most starts have, a label being regime and period; of equals the simplest one.
+    confidence: the share of all starts and seeds with that very label; where different regimes coexist it tells how
+      large the basin of the label is among the starts, and `attractors` that there are others.
+    period: of a fixed point 1, of a cycle p, else 0. attractors: how many different ones the starts reach: cycles are
+      told apart by their states; chaotic and quasi-periodic ones by averages of s and s^2, which must differ by eight
+      standard errors (two that agree count as one). Neutral orbits and those that grow are none.
+    exponent, stderr: lambda_1 per step, of the label's attractor: ln(multiplier) / period, exact, or measured and
+      averaged over its starts. multiplier: the largest modulus of the cycle's multipliers (NaN if there is no cycle).
+    zeros: how many of the first three exponents are zero within their errors, a torus's dimension.
+    test (`rd.DecidedBy`): what decided. state (..., state_size): one on the attractor: which fixed point it is.
+    starts: Starts(regime, period, attractor (counted from 0, -1 for none), exponent, stderr, multiplier, test
+      (..., starts), state (..., starts, state_size)): the same for each start.
+    status: OK, NOT_CONVERGED where the label is UNDECIDED, INVALID.
+    All is done in float64. Limits: regular motion that neighbours with other averages surround (rotations, tori of
+    maps that keep volumes) is NEUTRAL where the map is affine or keeps volumes, else it counts as quasi-periodic; tori
+    that are locked with |lambda_1| below its error too; chaos that outlives the run counts as chaos.
+    Source: Kuznetsov, Elements of Applied Bifurcation Theory (2004), ch. 4; Das et al., Nonlinearity 30 (2017) 4111.
+    Raises InputError for wrong names, shapes and values, for inputs that vary, and if every point is invalid.
+    """
+    seeds = _seeds(seed)
+    own = {} if state is None else {"starts": (_own_starts(state, cell), 2)}
+    starts = whole("starts", starts, 1)
+    each = own["starts"][0].shape[-2] if own else starts * len(seeds)
+    spread = as_array("spread", spread)
+    if spread.shape or not 0 < spread < np.inf:
+        raise InputError(f"`spread` must be a number above 0, not {spread}.")
+    course = course_of(transient, steps, max_period, each)
+    look = Look(cell, weights, course, inputs, own, seeds, first_index, device, threads)
+
+    def start(low, high):
+        if own:
+            return look.problem.batch.rows("starts", low, high).reshape(-1, look.size)
+        index = look.problem.batch.index(look.first, low, high)
+        parts = [_starts(starts, float(spread), one, index, high - low, look.size) for one in seeds]
+        return np.concatenate([part.reshape(high - low, starts, -1) for part in parts], axis=1).reshape(-1, look.size)
+
+    points, size = look.problem.count, look.size
+    found = {
+        "regime": np.int8, "confidence": float, "period": np.int32, "attractors": np.int32, "exponent": float,
+        "stderr": float, "multiplier": float, "zeros": np.int8, "test": np.int8,
+    }  # fmt: skip
+    found = {name: np.zeros(points, dtype) for name, dtype in found.items()} | {"state": np.empty((points, size))}
+    kinds = {"regime": np.int8, "period": np.int32, "attractor": np.int32, "test": np.int8}
+    every = {name: np.zeros((points, each), kinds.get(name, float)) for name in Starts._fields[:-1]}
+    every["state"] = np.empty((points, each, size))
+
+    def note(low, high, evidence):
+        which, count = grouped(evidence, each)
+        rows = {name: getattr(evidence, name) for name in Starts._fields if name != "attractor"} | {"attractor": which}
+        for name, array in rows.items():
+            every[name][low:high] = array.reshape(every[name][low:high].shape)
+        for name, array in labelled(evidence, which, each).items():
+            found[name][low:high] = array
+        found["attractors"][low:high] = count
+
+    look.run(start, note, progress, "regimes")
+    invalid = look.problem.invalid
+    for group in (found, every):
+        for name, array in group.items():
+            array[invalid] = -1 if name == "attractor" else np.nan if array.dtype.kind == "f" else 0
+    found["confidence"][invalid] = 0.0
+    status = np.where(found["regime"] == Regime.UNDECIDED, Status.NOT_CONVERGED, Status.OK).astype(np.int8)
+    status[invalid] = Status.INVALID
+    shape = look.problem.batch.shape
+    every = Starts(**{name: array.reshape((*shape, *array.shape[1:])) for name, array in every.items()})
+    found = {name: array.reshape((*shape, *array.shape[1:])) for name, array in found.items()}
+    return Regimes(**found, starts=every, status=status.reshape(shape))
+
+
+def course_of(transient, steps, max_period, starts):
+    """The `Course` of arguments, checked."""
+    return Course(whole("transient", transient, 1), whole("steps", steps, 100), whole("max_period", max_period, 1), starts)
+
+
+class Look:
+    """The orbits of a problem's points, checked; `run` gives their evidence chunk by chunk."""
+
+    def __init__(self, cell, weights, course, inputs, arrays, seeds, first_index, device, threads):
+        """arrays: {name: (array, number of its own axes)} that broadcast with the weights."""
+        self.device, self.dtype, self.threads = check(cell, device, "float64", threads, networks=False)
+        self.cell, self.size, self.course, self.seeds = cell, cell.state_size, course, seeds
+        self.first = grid_index(first_index)
+        given = {"steps": course.starts * course.total, "inputs": _constant(inputs), "lengths": None, "state": None}
+        self.problem = Problem(cell, weights, **given, extra=lambda _: arrays | index_axes(self.first))
+        self.columns = min(self.size, COLUMNS)
+
+    def run(self, start, note, progress, what):
+        """Call `note(low, high, evidence)` for ranges of points; start(low, high) gives their starts, as rows."""
+        from ..kernels import target
+
+        problem, course, step = self.problem, self.course, Step(self.cell)
+        orbits = target.Run(self.cell, self.dtype, self.device, (problem.count * problem.total, 0))
+        tangents = target.Run(self.cell, self.dtype, self.device, (0, self.columns))
+        spare = point_uniforms(0, "spare", 0, 1, self.size * self.columns).reshape(self.size, self.columns)
+
+        def chunk(low, high, meter):
+            theta = problem.theta(low, high, orbits.layout)
+            if problem.rows:
+                _fold(theta, orbits.layout, problem.inputs(low, high)[:, 0])
+            theta, index = np.repeat(theta, course.starts, axis=0), problem.batch.index(self.first, low, high)
+            begin = start(low, high)
+
+            def still(rows):
+                return np.zeros((len(rows), 1, self.cell.inputs))
+
+            def orbit(rows, state, steps, keep, meter):
+                return target.trajectories(orbits, theta[rows], state, still(rows), steps, keep, meter)
+
+            def spectra(rows, state, frame, steps, meter):
+                lead = steps // 8  # in which the frame turns to where it grows
+                every = np.full(len(rows), steps + lead)
+                return target.spectra(
+                    tangents, theta[rows], state, frame, spare, still(rows), every, lead, None, meter
+                )
+
+            def frame(rows):
+                each = course.starts // len(self.seeds)
+                parts = [random_frame(seed, index, high - low, self.size, self.columns) for seed in self.seeds]
+                frames = np.repeat(np.stack(parts, axis=1), each, axis=1) if each else np.stack(parts[:1], axis=1)
+                return frames.reshape(-1, self.size, self.columns)[rows]
+
+            with np.errstate(all="ignore"):
+                note(low, high, fates(step, theta, begin, course, Runs(orbit, spectra, frame), meter))
+
+        layout, size = orbits.layout, self.size
+        values = course.starts * (3 * layout.size + size * (2 * course.period + 40) + 4 * size * size)
+        over_points(chunk, problem, orbits, values, self.threads, progress, what)
+
+
+def _fold(theta, layout, inputs):
+    """Add weight_ih u of constant inputs u (points, I) to the bias, so that the map needs no inputs."""
+    (start, size), (bias, drives) = layout.places["weight_ih"], layout.places["bias_ih"]
+    matrix = theta[:, start : start + size].reshape(len(theta), drives, -1)
+    theta[:, bias : bias + drives] += np.einsum("mdi,mi->md", matrix, inputs)
+
+
+def _seeds(seed):
+    seeds = list(seed) if isinstance(seed, (list, tuple, np.ndarray)) else [seed]
+    if not seeds:
+        raise InputError("`seed` is an empty list: give one seed at least.")
+    return [whole("seed", one, 0) for one in seeds]
+
+
+def _own_starts(state, cell):
+    array = tailed("state", as_array("state", state), (getattr(cell, "state_size", 0),))
+    if array.ndim < 2 or not array.shape[-2]:
+        raise InputError(f"`state` must have the shape (..., starts, {cell.state_size}), not {array.shape}.")
+    return array
+
+
+def _constant(inputs):
+    if inputs is None:
+        return None
+    if isinstance(inputs, Noise) or np.ndim(inputs) < 2 or np.shape(inputs)[-2] != 1:
+        raise InputError("`inputs` must be constant, of the shape (..., 1, I): a map driven in time has no regimes.")
+    return inputs
+
+
+def grouped(evidence, starts):
+    """(attractor of each start (points, starts), -1 for none; how many there are (points,)), numbered as they come."""
+    points = len(evidence.regime) // starts
+    rows = [array.reshape(points, starts, *array.shape[1:]) for array in evidence]
+    whole_ = Evidence(*rows)
+    index, count = np.full((points, starts), -1, np.int32), np.zeros(points, np.int32)
+    open_ = np.isin(whole_.regime, ATTRACTORS)
+    for j in range(starts):
+        mine = np.flatnonzero(open_[:, j] & (index[:, j] < 0))
+        if not len(mine):
+            continue
+        first = Evidence(*(array[mine, j, None] for array in whole_))
+        others = Evidence(*(array[mine, j:] for array in whole_))
+        joined = _same(first, others) & (index[mine, j:] < 0)
+        joined[:, 0] = True
+        part = index[mine]
+        part[:, j:][joined] = np.repeat(count[mine], joined.sum(axis=1))
+        index[mine] = part
+        count[mine] += 1
+    return index, count
+
+
+def _same(first, others):
+    """Which of the orbits (points, m) have the attractor of the first (points, 1)."""
+    same = (others.regime == first.regime) & (others.period == first.period)
+    here = first.points[:, :, :1]
+    scale = np.maximum(1.0, norm(here[..., 0, :]))
+    gap = np.fmin.reduce(norm(others.points - here), axis=2)
+    settled = gap <= SAME * scale + 100.0 * (first.error[..., 0] + others.error[..., 0])
+    chaotic = first.regime == Regime.CHAOTIC
+    reach = np.where(chaotic[..., None], APART * np.hypot(first.error, others.error), 10.0 * (first.error + others.error))
+    average = (np.abs(first.mean - others.mean) <= reach + 1e-12).all(axis=-1)
+    cycles = np.isin(first.regime, SETTLED) & np.isfinite(here[..., 0, 0])
+    return same & np.where(cycles, settled, average)
+
+
+def labelled(evidence, which, starts):
+    """The label of each point and its evidence, {name: (points, ...)}."""
+    rows = Evidence(*(array.reshape(-1, starts, *array.shape[1:]) for array in evidence))
+    key = rows.regime.astype(np.int64) + 16 * rows.period.astype(np.int64)
+    votes = np.array([(key == key[:, j, None]).sum(axis=1) for j in range(starts)]).T
+    order = np.where(rows.regime == Regime.UNDECIDED, np.iinfo(np.int64).max // 2, key)
+    most = votes.max(axis=1, keepdims=True)
+    chosen = np.where(votes == most, order, np.iinfo(np.int64).max).argmin(axis=1)
+    at = np.arange(len(chosen)), chosen
+    found = {name: getattr(rows, name)[at] for name in ("regime", "period", "multiplier", "zeros", "test", "state")}
+    mine = (which == which[at][:, None]) & (key == key[at][:, None])
+    number = mine.sum(axis=1)
+    found["exponent"] = np.where(mine, rows.exponent, 0.0).sum(axis=1) / number
+    found["stderr"] = np.sqrt(np.where(mine, rows.stderr**2, 0.0).sum(axis=1)) / number
+    found["confidence"] = most[:, 0] / starts
+    return found
