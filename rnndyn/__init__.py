@@ -32,6 +32,8 @@ LAZY = {
     "Regime": ".dynamics",
     "DecidedBy": ".dynamics",
     "Regimes": ".dynamics",
+    "basins": ".dynamics",
+    "Basins": ".dynamics",
     "extrapolate": ".dynamics",
     "outputs": ".dynamics",
     "reach": ".dynamics",

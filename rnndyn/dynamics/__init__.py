@@ -4,6 +4,7 @@ from .attractors import Attractors, attractors
 from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
 from .convergence import Convergence, convergence
+from .basins import Basins, basins
 from .covariant import CovariantVectors, covariant_vectors
 from .critical_step import CriticalStep, critical_step
 from .cycles import Cycles, cycles
@@ -37,6 +38,7 @@ __all__ = [
     "Bifurcations",
     "Continuation",
     "Convergence",
+    "Basins",
     "CovariantVectors",
     "CriticalStep",
     "Cycles",
@@ -66,6 +68,7 @@ __all__ = [
     "boundaries",
     "continuation",
     "convergence",
+    "basins",
     "covariant_vectors",
     "critical_step",
     "cycles",

@@ -5,8 +5,8 @@
 3. What is left is run on, in rounds of 1, 4 and 16 times `steps`, in each of which
    - lambda_1 beyond four standard errors above zero, an orbit that keeps its size and whose averages do not converge
      as order's would, is chaos;
-   - lambda_1 below zero, and an orbit that closes to 1e-9 after q steps, is a cycle of the long period q;
-   - lambda_1 that cannot be told from zero and is small, with weighted averages that have converged to 1e-6
+   - an orbit that closes to 1e-9 after q steps, with multipliers below 1 there, is a cycle of the long period q;
+   - lambda_1 that cannot be told from zero and is small, with weighted averages that have converged to 2e-7
      (`birkhoff`), is quasi-periodic: neither a spiral that still shrinks nor weak chaos passes that. It is neutral,
      nothing attracting it, where volumes are kept.
    Whoever passes none of them, or is on an unstable or neutral cycle to rounding, stays undecided.
@@ -21,7 +21,7 @@ import numpy as np
 from .attractors import FOUND, GONE, NEUTRAL, UNDECIDED, Search
 from .birkhoff import Averages, pieces
 from .growth import summary
-from .newton import norm
+from .newton import norm, radius
 
 RUNS = (1, 4, 16)  # multiples of `steps` that orbits without a verdict are looked at for
 COLUMNS = 3  # exponents that are measured, at most
@@ -29,7 +29,8 @@ BEYOND = 4.0  # standard errors by which an exponent differs from zero
 LEAST = 12.0  # ln growth in a run of chaos: that of neutral directions is bounded, or grows like ln T
 SMALL = 0.75  # times T^(-1/2): what lambda_1 and its error stay below, to be called zero
 KEEPS = 2.0  # the factor within which a bounded orbit keeps its size from one half of a run to the other
-REGULAR = 1e-6  # drift of smooth averages, in standard deviations of the state, up to which an orbit is regular
+REGULAR = 2e-7  # drift of smooth averages, in standard deviations of the state, up to which an orbit is regular
+FROZEN = 1e-10  # and one that chaos has at least: without it, an orbit is on an unstable cycle to the last digit
 CLOSES = 1e-9  # a relative distance up to which an orbit has closed
 LONGEST = 1000  # steps after which it may
 VOLUME = 1e-10  # |ln |det DF|| up to which volumes are kept
@@ -50,7 +51,7 @@ class Regime(enum.IntEnum):
 
 class DecidedBy(enum.IntEnum):
     """What decided. MULTIPLIERS: at Newton's solution; EIGENVALUES: of an affine map; BOUND: the state left the range;
-    RETURN: the orbit closed while lambda_1 < 0; EXPONENT: lambda_1 beyond its error; AVERAGES: lambda_1 = 0 within its
+    RETURN: those of an orbit that closed; EXPONENT: lambda_1 beyond its error; AVERAGES: lambda_1 = 0 within its
     error and smooth averages; NONE: nothing did."""
 
     NONE = 0
@@ -200,8 +201,11 @@ def _affine(found, search, rows):
         sizes.append(np.abs(powers).max(axis=(1, 2)))
     settles, grows = modulus < 1.0 - NEUTRAL, modulus > 1.0 + NEUTRAL
     grows |= ~settles & ~(sizes[-1] <= KEEPS * sizes[9])
+    last = search.last[mine]
+    rests = norm(step(search.theta[mine], last)[0] - last) <= CLOSES * np.maximum(1.0, norm(last))  # it can't grow
+    regimes = [Regime.FIXED_POINT, Regime.UNDECIDED, Regime.GROWING]
     found.put(
-        mine, regime=np.select([settles, grows], [Regime.FIXED_POINT, Regime.GROWING], Regime.NEUTRAL),
+        mine, regime=np.select([settles, rests & (modulus > 1.0 + NEUTRAL), grows & ~rests], regimes, Regime.NEUTRAL),
         period=settles.astype(np.int32), exponent=np.log(modulus), stderr=0.0, multiplier=modulus,
         test=DecidedBy.EIGENVALUES, state=np.where(grows[:, None], np.nan, search.last[mine]),
     )  # fmt: skip
@@ -234,12 +238,14 @@ def _judge(found, rows, search, spectrum, steps, orbit, meter):
     scale = np.maximum(1.0, norm(window[:, 0]))
     closed = norm(window[:, 1:] - window[:, :1]) <= CLOSES * scale[:, None]
     returned = np.where(closed.any(axis=1), closed.argmax(axis=1) + 1, 0)
-    keeps, regular = look.growth <= KEEPS, look.irregular() <= REGULAR
+    keeps, drift = look.growth <= KEEPS, look.irregular()
     zero = np.abs(exponents) <= BEYOND * errors + 1e-14
     small = np.abs(first) + BEYOND * error <= SMALL / np.sqrt(steps)
-    chaos = (first > BEYOND * error) & (first * steps > LEAST) & keeps & ~regular
-    cycle = (first < -BEYOND * error) & (returned > search.most)  # a shorter one Newton's method has refused
-    torus = zero[:, 0] & small & regular & keeps & (returned == 0)
+    chaos = (first > BEYOND * error) & (first * steps > LEAST) & keeps & (drift > FROZEN)
+    cycle, rate = on & (returned > search.most), first.copy()  # a shorter one Newton's method has refused
+    rate[cycle] = _rates(step, search.theta[rows[cycle]], window[cycle, -1], returned[cycle])
+    cycle &= rate * returned < -NEUTRAL
+    torus = zero[:, 0] & small & (drift <= REGULAR) & keeps & (returned == 0)
     volume = np.zeros(len(rows), bool)
     ask = np.flatnonzero(on & torus)
     if len(ask):
@@ -254,7 +260,8 @@ def _judge(found, rows, search, spectrum, steps, orbit, meter):
     )
     test = np.select([chaos, cycle, torus], [DecidedBy.EXPONENT, DecidedBy.RETURN, DecidedBy.AVERAGES], DecidedBy.NONE)
     smooth = ~chaos[:, None]
-    multiplier = np.where(cycle, np.exp(np.where(cycle, first * returned, 0.0)), np.nan)
+    first, error = np.where(cycle, rate, first), np.where(cycle, 0.0, error)
+    multiplier = np.where(cycle, np.exp(rate * returned), np.nan)
     found.put(
         rows[on], regime=regime[on], test=test[on], exponent=first[on], stderr=error[on], zeros=zeros[on],
         period=period[on], multiplier=multiplier[on], state=window[on, -1],
@@ -262,6 +269,20 @@ def _judge(found, rows, search, spectrum, steps, orbit, meter):
         error=np.where(smooth, look.drift + REGULAR * look.spread, look.error)[on],
     )  # fmt: skip
     return on & (regime == Regime.UNDECIDED)
+
+
+def _rates(step, theta, state, period):
+    """ln |largest multiplier| / period of cycles of different lengths (rows,) through states: of the product of
+    Jacobians, kept within the range on the way."""
+    logs, product = np.zeros(len(theta)), np.broadcast_to(np.eye(state.shape[1]), (len(theta), *2 * state.shape[1:]))
+    for number in range(int(period.max(initial=0))):
+        on = number < period
+        image, jacobian = step(theta, state)
+        product, state = np.where(on[:, None, None], jacobian @ product, product), np.where(on[:, None], image, state)
+        scale = np.abs(product).max(axis=(1, 2))
+        scale = np.where(scale > 0, scale, 1.0)
+        logs, product = logs + np.log(scale), product / scale[:, None, None]
+    return (logs + np.log(radius(product))) / period
 
 
 def _keeps_volume(step, theta, states):

@@ -49,8 +49,8 @@ def regimes(
     Each start gets a label by the first test that is sure (`fates` says why these): multipliers at a fixed point or
     cycle up to `max_period` that Newton's method finds after `transient` steps; eigenvalues, for an affine map; for the
     others an orbit of `steps` steps, and of 4 and 16 times as many for who is undecided after that: lambda_1 more than
-    four standard errors above zero is CHAOTIC; an orbit that has closed after more than `max_period` steps, lambda_1
-    being negative, is a CYCLE of that period; lambda_1 = 0 within its error with averages that converge as only
+    four standard errors above zero is CHAOTIC; an orbit that has closed after more than `max_period` steps (1000 at
+    most), with multipliers below 1, is a CYCLE of that period; lambda_1 = 0 within its error with averages that converge as only
     order's do is QUASI_PERIODIC; a state beyond 1e12 is GROWING.
 
     Returns Regimes with, for every point (...):
