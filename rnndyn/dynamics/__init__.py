@@ -22,6 +22,7 @@ from .lyapunov import Lyapunov, LyapunovHistory, lyapunov
 from .noise import Noise
 from .reach import outputs, reach
 from .regimes import Regimes, regimes
+from .regions import Boundary, Regions, regions
 from .spectrum import entropy, kaplan_yorke, memory_time
 from .stability import Bifurcation, Stability
 from .start import Start
@@ -39,6 +40,7 @@ __all__ = [
     "Continuation",
     "Convergence",
     "Basins",
+    "Boundary",
     "CovariantVectors",
     "CriticalStep",
     "Cycles",
@@ -58,6 +60,7 @@ __all__ = [
     "Stability",
     "Regime",
     "Regimes",
+    "Regions",
     "Start",
     "Status",
     "TransientGrowth",
@@ -89,6 +92,7 @@ __all__ = [
     "outputs",
     "reach",
     "regimes",
+    "regions",
     "slope",
     "trajectory",
     "transient_growth",

@@ -1,0 +1,186 @@
+"""Regions of a labelled grid: their areas and the boundaries between them, with uncertainties."""
+
+from collections import namedtuple
+
+import numpy as np
+
+from ..errors import InputError
+from .values import as_array
+
+Regions = namedtuple("Regions", "labels points area uncertainty share share_uncertainty boundaries")
+Boundary = namedtuple("Boundary", "between points uncertainty")
+
+
+def regions(labels, x, y, *, unknown=-1):
+    """The regions of labels (X, Y) over coordinates x (X,), y (Y,), which rise or fall evenly or not.
+
+    labels: whole numbers, such as `rd.regimes(...).regime`; unknown: those (one or a list) that are no label: they
+    widen the uncertainties. Returns Regions, with one entry for each label, in rising order:
+    labels, points (L,): the label and how many grid points have it.
+    area (L,) in units of x times y: every grid point stands for the part of the map that is nearest to it (half a cell
+      at the map's edge). uncertainty (L,), in the same units: a boundary is known to lie between two neighbours of
+      different labels, half a cell to either side of their middle. Moved by that all along, the area changes by the sum
+      of half a cell over the neighbours that differ in x, or over those that differ in y: the larger of the two; and by
+      all the area of unknown points in patches that touch the region. It bounds the error, where nothing is finer than
+      a cell; errors of both signs cancel, so that it is mostly much smaller.
+    share, share_uncertainty (L,): the same as parts of the map.
+    boundaries: a list of Boundary(between (a, b), points (n, 2), uncertainty (n, 2)): polylines between regions a < b
+      (marching squares: through the middles between neighbours; where three or more meet, in a cell, or two cross, to
+      its centre; a closed one ends where it begins). uncertainty: half a cell in x and in y at each point; across
+      unknown points, which count as the nearest known ones for this, as far as the known points on either side are.
+    Source: Lorensen & Cline, Computer Graphics 21 (1987) 163 (marching cubes).
+    Raises InputError for wrong shapes, for coordinates that do not rise or fall, and if no label is known.
+    """
+    labels, x, y = _checked(labels, x, y)
+    known = ~np.isin(labels, np.atleast_1d(unknown))
+    if not known.any():
+        raise InputError("`labels` holds unknown points only: there is no region.")
+    widths = _widths(x), _widths(y)
+    area = widths[0][:, None] * widths[1]
+    names, where = np.unique(labels[known], return_inverse=True)
+    index = np.full(labels.shape, -1)
+    index[known] = where
+    number = np.array([(index == k).sum() for k in range(len(names))])
+    areas = np.array([area[index == k].sum() for k in range(len(names))])
+    errors = np.array([_strip(index == k, known, x, y, widths) for k in range(len(names))])
+    errors += _touched(index, area, len(names))
+    total = area.sum()
+    filled, away = _filled(index)
+    lines = [
+        Boundary((names[a].item(), names[b].item()), *_placed(points, away, x, y)) for a, b, points in _borders(filled)
+    ]
+    return Regions(names, number, areas, errors, areas / total, errors / total, lines)
+
+
+def _checked(labels, x, y):
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iub":
+        raise InputError(f"`labels` must be whole numbers, not {labels.dtype}.")
+    x, y = as_array("x", x), as_array("y", y)
+    if x.ndim != 1 or y.ndim != 1 or labels.shape != (len(x), len(y)):
+        raise InputError(f"`labels` must have the shape (X, Y) of x {x.shape} and y {y.shape}, not {labels.shape}.")
+    for name, values in (("x", x), ("y", y)):
+        steps = np.diff(values)
+        if len(values) < 2 or not ((steps > 0).all() or (steps < 0).all()):
+            raise InputError(f"`{name}` must be two coordinates at least that rise, or fall, from each to the next.")
+    return labels.astype(np.int64), x, y
+
+
+def _widths(values):
+    """Lengths of the stretches that are nearest to each coordinate; they end at the first and the last one."""
+    steps = np.abs(np.diff(values))
+    return 0.5 * (np.append(steps, 0.0) + np.append(0.0, steps))
+
+
+def _strip(inside, known, x, y, widths):
+    """Area of half a cell along the border of a region with known points: by rows or columns, the larger one."""
+    found = []
+    for axis, (values, other) in enumerate(((x, widths[1]), (y, widths[0]))):
+        first, second = (np.moveaxis(inside, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        both = np.moveaxis(known, axis, 0)
+        crossing = (first != second) & both[:-1] & both[1:]
+        found.append(0.5 * (np.abs(np.diff(values)) @ crossing @ other))
+    return max(found)
+
+
+def _touched(index, area, count):
+    """Area of the patches of unknown points that touch each region, (L,)."""
+    from scipy.ndimage import find_objects, label
+
+    found = np.zeros(count)
+    patches, _ = label(index < 0, np.ones((3, 3)))
+    for number, (rows, columns) in enumerate(find_objects(patches), 1):
+        window = (slice(max(rows.start - 1, 0), rows.stop + 1), slice(max(columns.start - 1, 0), columns.stop + 1))
+        mine = patches[window] == number
+        wide = np.pad(mine, 1)
+        beside = np.any([np.roll(wide, (i, j), (0, 1)) for i in (-1, 0, 1) for j in (-1, 0, 1)], axis=0)[1:-1, 1:-1]
+        touching = np.unique(index[window][beside & ~mine])
+        found[touching[touching >= 0]] += area[window][mine].sum()
+    return found
+
+
+def _filled(index):
+    """(labels with unknown points as the nearest known one, how many cells that one is away)."""
+    if (index >= 0).all():
+        return index, np.zeros(index.shape)
+    from scipy.ndimage import distance_transform_edt
+
+    away, nearest = distance_transform_edt(index < 0, return_indices=True)
+    return index[tuple(nearest)], away
+
+
+def _borders(index):
+    """Yield (a, b, points (n, 2) in grid units), a < b: the polylines between labels."""
+    pieces = {}
+    for pair, ends in _segments(index):
+        pieces.setdefault(pair, []).append(ends)
+    for pair in sorted(pieces):
+        for line in _chained(np.concatenate(pieces[pair])):
+            yield *pair, 0.5 * line
+
+
+def _segments(index):
+    """Yield ((a, b), segments (m, 2, 2) in half grid units): two crossed edges of a cell are joined, more by its
+    centre."""
+    corners = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
+    middles = np.array([[1, 0], [2, 1], [1, 2], [0, 1]])  # of the edge from each corner to the next one
+    low = np.stack([np.minimum(corners[k], corners[(k + 1) % 4]) for k in range(4)])
+    high = np.stack([np.maximum(corners[k], corners[(k + 1) % 4]) for k in range(4)])
+    crossed = low != high
+    number = crossed.sum(axis=0)
+    for k in range(4):
+        for j in range(k + 1, 4):
+            cells = np.argwhere(crossed[k] & crossed[j] & (number == 2))
+            yield from _by_pair(cells, low[k], high[k], middles[k], middles[j])
+        cells = np.argwhere(crossed[k] & (number > 2))
+        yield from _by_pair(cells, low[k], high[k], middles[k], np.array([1, 1]))
+
+
+def _by_pair(cells, low, high, begin, end):
+    """Yield segments from `begin` to `end` of cells, by the labels that they divide."""
+    pairs = np.stack([low[tuple(cells.T)], high[tuple(cells.T)]], axis=1)
+    for pair in np.unique(pairs, axis=0):
+        mine = 2 * cells[(pairs == pair).all(axis=1)]
+        yield tuple(pair.tolist()), np.stack([mine + begin, mine + end], axis=1)
+
+
+def _chained(segments):
+    """Polylines (n, 2) made of segments (m, 2, 2) with common ends; they end where one or more than two meet."""
+    nodes, ends = np.unique(segments.reshape(-1, 2), axis=0, return_inverse=True)
+    ends = ends.reshape(-1, 2).tolist()
+    at = [[] for _ in nodes]
+    for number, (first, second) in enumerate(ends):
+        at[first].append(number)
+        at[second].append(number)
+    open_ = [True] * len(ends)
+    tips = [node for node in range(len(nodes)) if len(at[node]) != 2]
+    lines = []
+    for start in (*tips, *range(len(nodes))):  # what is left after the tips is closed
+        for number in at[start]:
+            line, node = [start], start
+            while number is not None and open_[number]:
+                open_[number] = False
+                first, second = ends[number]
+                node = second if node == first else first
+                line.append(node)
+                following = [one for one in at[node] if open_[one]] if len(at[node]) == 2 else []
+                number = following[0] if following else None
+            if len(line) > 1:
+                lines.append(nodes[line].astype(float))
+    return lines
+
+
+def _placed(points, away, x, y):
+    """(points, uncertainties) in the units of the axes, of points in grid units."""
+    low, high = np.floor(points).astype(int), np.ceil(points).astype(int)
+    beside = [away[a[:, 0], b[:, 1]] for a in (low, high) for b in (low, high)]
+    cells = 0.5 + np.max(beside, axis=0)
+    found, errors = np.empty(points.shape), np.empty(points.shape)
+    for axis, values in enumerate((x, y)):
+        grid = np.arange(len(values))
+        found[:, axis] = np.interp(points[:, axis], grid, values)
+        step = np.abs(np.diff(values))
+        errors[:, axis] = cells * np.maximum(
+            step[np.clip(low[:, axis], 0, len(step) - 1)], step[np.clip(high[:, axis] - 1, 0, len(step) - 1)]
+        )
+    return found, errors
