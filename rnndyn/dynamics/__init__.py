@@ -9,8 +9,8 @@ from .covariant import CovariantVectors, covariant_vectors
 from .critical_step import CriticalStep, critical_step
 from .cycles import Cycles, cycles
 from .echo import EchoState, echo_state
+from .evidence import DecidedBy, Regime
 from .extrapolation import Extrapolation, extrapolate
-from .fates import DecidedBy, Regime
 from .finite_time import FiniteTime, finite_time
 from .fixed_points import FixedPoints, fixed_points
 from .flow import flow_trajectory

@@ -5,9 +5,9 @@ from collections import namedtuple
 import numpy as np
 
 from ..errors import InputError
-from .batch import grid_index, index_axes, named, whole
-from .fates import ATTRACTORS, Evidence, Regime
-from .regimes import Look, course_of, grouped
+from .batch import grid_index, named, whole
+from .evidence import ATTRACTORS, Evidence, Regime, grouped
+from .regimes import Look, course_of
 from .status import Status
 from .values import as_array, tailed
 

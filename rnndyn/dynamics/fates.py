@@ -12,7 +12,6 @@
    Whoever passes none of them, or is on an unstable or neutral cycle to rounding, stays undecided.
 """
 
-import enum
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ import numpy as np
 
 from .attractors import FOUND, GONE, NEUTRAL, UNDECIDED, Search
 from .birkhoff import Averages, pieces
+from .evidence import DecidedBy, Evidence, Regime
 from .growth import summary
 from .newton import norm, radius
 
@@ -34,68 +34,6 @@ FROZEN = 1e-10  # and one that chaos has at least: without it, an orbit is on an
 CLOSES = 1e-9  # a relative distance up to which an orbit has closed
 LONGEST = 1000  # steps after which it may
 VOLUME = 1e-10  # |ln |det DF|| up to which volumes are kept
-
-
-class Regime(enum.IntEnum):
-    """Where an orbit goes. UNDECIDED: no test was sure; NEUTRAL: nothing attracts it nor drives it away: on a boundary
-    (a multiplier of modulus 1 within 1e-8), or a rotation, a torus among tori; GROWING: without bound."""
-
-    UNDECIDED = 0
-    FIXED_POINT = 1
-    CYCLE = 2
-    QUASI_PERIODIC = 3
-    CHAOTIC = 4
-    GROWING = 5
-    NEUTRAL = 6
-
-
-class DecidedBy(enum.IntEnum):
-    """What decided. MULTIPLIERS: at Newton's solution; EIGENVALUES: of an affine map; BOUND: the state left the range;
-    RETURN: those of an orbit that closed; EXPONENT: lambda_1 beyond its error; AVERAGES: lambda_1 = 0 within its
-    error and smooth averages; NONE: nothing did."""
-
-    NONE = 0
-    MULTIPLIERS = 1
-    EIGENVALUES = 2
-    BOUND = 3
-    RETURN = 4
-    EXPONENT = 5
-    AVERAGES = 6
-
-
-SETTLED = (Regime.FIXED_POINT, Regime.CYCLE)
-ATTRACTORS = (*SETTLED, Regime.QUASI_PERIODIC, Regime.CHAOTIC)
-
-
-class Evidence(NamedTuple):
-    """Of each orbit, a row: its regime; the period (0: none); lambda_1 and its error, per step; the largest modulus of
-    the cycle's multipliers; how many exponents are zero within their errors (of the first three); what decided; a state
-    there; the states of the cycle (NaN behind them); averages of s and s^2 with how far they can be trusted."""
-
-    regime: np.ndarray
-    period: np.ndarray
-    exponent: np.ndarray
-    stderr: np.ndarray
-    multiplier: np.ndarray
-    zeros: np.ndarray
-    test: np.ndarray
-    state: np.ndarray
-    points: np.ndarray
-    mean: np.ndarray
-    error: np.ndarray
-
-    @classmethod
-    def empty(cls, rows, size, period):
-        """Of so many rows about which nothing is known."""
-        unknown = (np.full((rows, *shape), np.nan) for shape in ((size,), (period, size), (2 * size,), (2 * size,)))
-        numbers = (np.full(rows, np.nan) for _ in range(3))
-        regime, test, zeros = np.zeros((3, rows), np.int8)
-        return cls(regime, np.zeros(rows, np.int32), *numbers, zeros, test, *unknown)
-
-    def put(self, rows, **values):
-        """Set what is named of some rows."""
-        for name, value in values.items():
-            getattr(self, name)[rows] = value
 
 
 class Course(NamedTuple):
@@ -182,10 +120,15 @@ def _affine(found, search, rows):
     powers of [[W, b], [0, 1]] do: like a power of t, by a double root (h <- h + b, a shear).
     """
     step, theta, size = search.step, search.theta[rows], search.step.cell.state_size
-    probe, same, jacobian = 2.0 * np.cos(1.7 * np.arange(size)) - 0.1, np.ones(len(rows), bool), None
-    for factor in (1.0, -1.0, 100.0, -100.0) if len(rows) else ():
-        _, other = step(theta, np.broadcast_to(factor * probe, (len(rows), size)))
-        jacobian = other if jacobian is None else jacobian
+    probe, same = (
+        np.broadcast_to(2.0 * np.cos(1.7 * np.arange(size)) - 0.1, (len(rows), size)),
+        np.ones(len(rows), bool),
+    )
+    if not len(rows):
+        return same
+    _, jacobian = step(theta, probe)
+    for factor in (-1.0, 100.0, -100.0):
+        _, other = step(theta, factor * probe)
         scale = np.abs(jacobian).max(axis=(1, 2), keepdims=True)
         same &= (np.abs(other - jacobian) <= 1e-14 * scale).all(axis=(1, 2))
     if not same.any():
@@ -221,7 +164,7 @@ def _judge(found, rows, search, spectrum, steps, orbit, meter):
     size, step = search.step.cell.state_size, search.step
     exponents, errors, _, _ = summary(spectrum)
     gone = ~spectrum.alive
-    found.put(rows[gone], regime=Regime.GROWING, test=DecidedBy.BOUND, exponent=exponents[gone, 0], stderr=errors[gone, 0])
+    found.put(rows[gone], regime=Regime.GROWING, test=DecidedBy.BOUND)
     on = ~gone
     look = Averages(
         pieces(lambda s, n: orbit(rows, s, n, True, meter), spectrum.state, steps), len(rows), size, steps,

@@ -8,8 +8,9 @@ from ..errors import InputError
 from .attractors import _starts
 from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
-from .fates import ATTRACTORS, COLUMNS, SETTLED, Course, Evidence, Regime, Runs, fates
-from .newton import Step, norm
+from .evidence import Regime, grouped, labelled
+from .fates import COLUMNS, Course, Runs, fates
+from .newton import Step
 from .noise import Noise
 from .random import point_uniforms, random_frame
 from .status import Status
@@ -18,10 +19,11 @@ from .values import tailed
 Regimes = namedtuple(
     "Regimes", "regime confidence period attractors exponent stderr multiplier zeros test state starts status"
 )
+LEAST = 100  # steps that an exponent is told from
 Starts = namedtuple("Starts", "regime period attractor exponent stderr multiplier test state")
-
-APART = 8.0  # standard errors by which averages over two chaotic attractors differ
-SAME = 1e-8  # a relative distance below which points of cycles are the same, beside their errors
+KINDS = {"regime": np.int8, "test": np.int8, "zeros": np.int8} | dict.fromkeys(
+    ("period", "attractors", "attractor"), np.int32
+)
 
 
 def regimes(
@@ -50,8 +52,8 @@ def regimes(
     cycle up to `max_period` that Newton's method finds after `transient` steps; eigenvalues, for an affine map; for the
     others an orbit of `steps` steps, and of 4 and 16 times as many for who is undecided after that: lambda_1 more than
     four standard errors above zero is CHAOTIC; an orbit that has closed after more than `max_period` steps (1000 at
-    most), with multipliers below 1, is a CYCLE of that period; lambda_1 = 0 within its error with averages that converge as only
-    order's do is QUASI_PERIODIC; a state beyond 1e12 is GROWING.
+    most), with multipliers below 1, is a CYCLE of that period; lambda_1 = 0 within its error, with averages that
+    converge as only order's do, is QUASI_PERIODIC; a state beyond 1e12 is GROWING.
 
     Returns Regimes with, for every point (...):
     regime (`rd.Regime`): the label that most starts have, a label being regime and period; of equals the simplest one.
@@ -91,13 +93,9 @@ def regimes(
         return np.concatenate([part.reshape(high - low, starts, -1) for part in parts], axis=1).reshape(-1, look.size)
 
     points, size = look.problem.count, look.size
-    found = {
-        "regime": np.int8, "confidence": float, "period": np.int32, "attractors": np.int32, "exponent": float,
-        "stderr": float, "multiplier": float, "zeros": np.int8, "test": np.int8,
-    }  # fmt: skip
-    found = {name: np.zeros(points, dtype) for name, dtype in found.items()} | {"state": np.empty((points, size))}
-    kinds = {"regime": np.int8, "period": np.int32, "attractor": np.int32, "test": np.int8}
-    every = {name: np.zeros((points, each), kinds.get(name, float)) for name in Starts._fields[:-1]}
+    names = [name for name in Regimes._fields if name not in ("state", "starts", "status")]
+    found = {name: np.zeros(points, KINDS.get(name, float)) for name in names} | {"state": np.empty((points, size))}
+    every = {name: np.zeros((points, each), KINDS.get(name, float)) for name in Starts._fields[:-1]}
     every["state"] = np.empty((points, each, size))
 
     def note(low, high, evidence):
@@ -118,14 +116,16 @@ def regimes(
     status = np.where(found["regime"] == Regime.UNDECIDED, Status.NOT_CONVERGED, Status.OK).astype(np.int8)
     status[invalid] = Status.INVALID
     shape = look.problem.batch.shape
-    every = Starts(**{name: array.reshape((*shape, *array.shape[1:])) for name, array in every.items()})
-    found = {name: array.reshape((*shape, *array.shape[1:])) for name, array in found.items()}
-    return Regimes(**found, starts=every, status=status.reshape(shape))
+    found, every = (
+        {name: array.reshape((*shape, *array.shape[1:])) for name, array in group.items()} for group in (found, every)
+    )
+    return Regimes(**found, starts=Starts(**every), status=status.reshape(shape))
 
 
 def course_of(transient, steps, max_period, starts):
     """The `Course` of arguments, checked."""
-    return Course(whole("transient", transient, 1), whole("steps", steps, 100), whole("max_period", max_period, 1), starts)
+    transient, steps = whole("transient", transient, 1), whole("steps", steps, LEAST)
+    return Course(transient, steps, whole("max_period", max_period, 1), starts)
 
 
 class Look:
@@ -165,9 +165,7 @@ class Look:
             def spectra(rows, state, frame, steps, meter):
                 lead = steps // 8  # in which the frame turns to where it grows
                 every = np.full(len(rows), steps + lead)
-                return target.spectra(
-                    tangents, theta[rows], state, frame, spare, still(rows), every, lead, None, meter
-                )
+                return target.spectra(tangents, theta[rows], state, frame, spare, still(rows), every, lead, None, meter)
 
             def frame(rows):
                 each = course.starts // len(self.seeds)
@@ -210,57 +208,3 @@ def _constant(inputs):
     if isinstance(inputs, Noise) or np.ndim(inputs) < 2 or np.shape(inputs)[-2] != 1:
         raise InputError("`inputs` must be constant, of the shape (..., 1, I): a map driven in time has no regimes.")
     return inputs
-
-
-def grouped(evidence, starts):
-    """(attractor of each start (points, starts), -1 for none; how many there are (points,)), numbered as they come."""
-    points = len(evidence.regime) // starts
-    rows = [array.reshape(points, starts, *array.shape[1:]) for array in evidence]
-    whole_ = Evidence(*rows)
-    index, count = np.full((points, starts), -1, np.int32), np.zeros(points, np.int32)
-    open_ = np.isin(whole_.regime, ATTRACTORS)
-    for j in range(starts):
-        mine = np.flatnonzero(open_[:, j] & (index[:, j] < 0))
-        if not len(mine):
-            continue
-        first = Evidence(*(array[mine, j, None] for array in whole_))
-        others = Evidence(*(array[mine, j:] for array in whole_))
-        joined = _same(first, others) & (index[mine, j:] < 0)
-        joined[:, 0] = True
-        part = index[mine]
-        part[:, j:][joined] = np.repeat(count[mine], joined.sum(axis=1))
-        index[mine] = part
-        count[mine] += 1
-    return index, count
-
-
-def _same(first, others):
-    """Which of the orbits (points, m) have the attractor of the first (points, 1)."""
-    same = (others.regime == first.regime) & (others.period == first.period)
-    here = first.points[:, :, :1]
-    scale = np.maximum(1.0, norm(here[..., 0, :]))
-    gap = np.fmin.reduce(norm(others.points - here), axis=2)
-    settled = gap <= SAME * scale + 100.0 * (first.error[..., 0] + others.error[..., 0])
-    chaotic = first.regime == Regime.CHAOTIC
-    reach = np.where(chaotic[..., None], APART * np.hypot(first.error, others.error), 10.0 * (first.error + others.error))
-    average = (np.abs(first.mean - others.mean) <= reach + 1e-12).all(axis=-1)
-    cycles = np.isin(first.regime, SETTLED) & np.isfinite(here[..., 0, 0])
-    return same & np.where(cycles, settled, average)
-
-
-def labelled(evidence, which, starts):
-    """The label of each point and its evidence, {name: (points, ...)}."""
-    rows = Evidence(*(array.reshape(-1, starts, *array.shape[1:]) for array in evidence))
-    key = rows.regime.astype(np.int64) + 16 * rows.period.astype(np.int64)
-    votes = np.array([(key == key[:, j, None]).sum(axis=1) for j in range(starts)]).T
-    order = np.where(rows.regime == Regime.UNDECIDED, np.iinfo(np.int64).max // 2, key)
-    most = votes.max(axis=1, keepdims=True)
-    chosen = np.where(votes == most, order, np.iinfo(np.int64).max).argmin(axis=1)
-    at = np.arange(len(chosen)), chosen
-    found = {name: getattr(rows, name)[at] for name in ("regime", "period", "multiplier", "zeros", "test", "state")}
-    mine = (which == which[at][:, None]) & (key == key[at][:, None])
-    number = mine.sum(axis=1)
-    found["exponent"] = np.where(mine, rows.exponent, 0.0).sum(axis=1) / number
-    found["stderr"] = np.sqrt(np.where(mine, rows.stderr**2, 0.0).sum(axis=1)) / number
-    found["confidence"] = most[:, 0] / starts
-    return found

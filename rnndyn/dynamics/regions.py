@@ -111,7 +111,7 @@ def _filled(index):
 
 def _borders(index):
     """Yield (a, b, points (n, 2) in grid units), a < b: the polylines between labels."""
-    pieces = {}
+    pieces: dict[tuple, list] = {}
     for pair, ends in _segments(index):
         pieces.setdefault(pair, []).append(ends)
     for pair in sorted(pieces):
@@ -146,9 +146,9 @@ def _by_pair(cells, low, high, begin, end):
 
 def _chained(segments):
     """Polylines (n, 2) made of segments (m, 2, 2) with common ends; they end where one or more than two meet."""
-    nodes, ends = np.unique(segments.reshape(-1, 2), axis=0, return_inverse=True)
-    ends = ends.reshape(-1, 2).tolist()
-    at = [[] for _ in nodes]
+    nodes, places = np.unique(segments.reshape(-1, 2), axis=0, return_inverse=True)
+    ends = places.reshape(-1, 2).tolist()
+    at: list[list[int]] = [[] for _ in nodes]
     for number, (first, second) in enumerate(ends):
         at[first].append(number)
         at[second].append(number)
@@ -157,14 +157,13 @@ def _chained(segments):
     lines = []
     for start in (*tips, *range(len(nodes))):  # what is left after the tips is closed
         for number in at[start]:
-            line, node = [start], start
-            while number is not None and open_[number]:
-                open_[number] = False
-                first, second = ends[number]
+            line, node, following = [start], start, [number]
+            while following and open_[following[0]]:
+                open_[following[0]] = False
+                first, second = ends[following[0]]
                 node = second if node == first else first
                 line.append(node)
                 following = [one for one in at[node] if open_[one]] if len(at[node]) == 2 else []
-                number = following[0] if following else None
             if len(line) > 1:
                 lines.append(nodes[line].astype(float))
     return lines

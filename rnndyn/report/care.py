@@ -38,6 +38,13 @@ def cautions(dataset: "xr.Dataset", study: "Study") -> list[str]:
             f"Attractors are those that {study.measure.attractors.starts} random starts reach: one with a small basin "
             "can be missed, and one of a longer period than was searched for is not counted."
         )
+    if "regime" in dataset and study.measure.regimes is not None:
+        options = study.measure.regimes
+        found.append(
+            f"Regimes are what most of {options.starts * options.seeds} random starts reach: one with a small basin "
+            "can be missed. Chaos that outlasts the run is called chaos, and a torus locked more weakly than the "
+            "error of its exponent is called quasi-periodic."
+        )
     if study.run.dtype == "float32":
         found.append("Computed in single precision: slow drifts and differences below about 10⁻⁶ are rounding.")
     return found
@@ -45,7 +52,10 @@ def cautions(dataset: "xr.Dataset", study: "Study") -> list[str]:
 
 def _statuses(dataset: "xr.Dataset") -> list[str]:
     sentences = []
-    for variable in [str(name) for name in dataset.data_vars if "flag_meanings" in dataset[name].attrs]:
+    flagged = [str(name) for name in dataset.data_vars if "flag_meanings" in dataset[name].attrs]
+    for variable in flagged:
+        if variable == "regime_status":  # to be undecided is a label of its own
+            continue
         status = dataset[variable]
         of = str(status.attrs["long_name"]).removeprefix("status of the ")
         names = dict(zip(str(status.attrs["flag_meanings"]).split(), status.attrs["flag_values"], strict=True))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rnndyn.errors import InputError
 from rnndyn.report import images, maps, pictures, style, words
 from rnndyn.report.pictures import Picture
-from rnndyn.report.regimes import period_classes, regime_classes
+from rnndyn.report.regimes import classes_of
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
 from rnndyn.sweep.jobs import job_at
@@ -27,7 +27,7 @@ LATTICE = 15  # points that can be chosen along each axis, at most: each takes s
 BUDGET = 1_000_000  # bytes of their orbits, profiles and spectra: the page stays below 3 MB
 OPERATIONS = 1e11  # multiply-adds that they may take: some ten seconds
 STATES, LAGS, COMPONENTS, EXPONENTS = 60, 100, 4, 32  # what is shown of a point, at most
-LAYERS = ("exponents", "log_norms", "attractors")
+LAYERS = ("exponents", "log_norms", "attractors", "regime")
 
 
 def exploration(dataset: "xr.Dataset", study: "Study") -> dict[str, Any] | None:
@@ -104,10 +104,12 @@ def _layer(layer: Picture, hover: list[NDArray[np.int64]]) -> dict[str, Any]:
     data = layer.data
     grid = np.ix_(*hover)
     packed: dict[str, Any] = {"name": layer.drawing.variable, "label": words.scale(data), "title": words.title(data)}
-    if layer.drawing.variable in ("attractors", "period"):
-        whole = regime_classes(data, layer.period) if layer.period is not None else period_classes(data)
-        colours = np.array([style.UNDECIDED, *style.REGIMES])
-        packed["classes"] = [{"name": name, "colour": style.REGIMES[at]} for at, name in enumerate(whole.names)]
+    if np.issubdtype(data.dtype, np.integer):
+        whole = classes_of(data, layer.period)
+        colours = np.array([style.UNDECIDED, *whole.colours()])
+        packed["classes"] = [
+            {"name": name, "colour": colour} for name, colour in zip(whole.names, whole.colours(), strict=True)
+        ]
         packed["values"] = _pack(whole.index[grid])
         rgb = _rgb(colours)[whole.index + 1]
     else:

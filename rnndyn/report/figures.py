@@ -84,7 +84,7 @@ def warm_up() -> None:
 
 
 def _default_figures(dataset: "xr.Dataset") -> list[Figure]:
-    return [Figure(variable=name) for name in ("exponents", "log_norms", "attractors") if name in dataset]
+    return [Figure(variable=name) for name in ("exponents", "log_norms", "attractors", "regime") if name in dataset]
 
 
 def _draw(picture: Picture, name: str, random: bool, aside: Executor) -> Callable[[], Drawn]:
@@ -135,7 +135,8 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
     drawing, data, title = picture.drawing, picture.data, _title(picture)
     if drawing.kind == "map":
         options: dict[str, Any] = {"x": drawing.x, "y": drawing.y, "period": picture.period, "theory": drawing.theory}
-        shown = picture.status if drawing.variable not in ("attractors", "period") else None
+        options["confidence"] = picture.confidence
+        shown = picture.status if drawing.variable not in ("attractors", "period", "regime") else None
         plot.map(data, status=shown, title=title, ax=canvas, **options)
     elif drawing.kind == "curve":
         shown = picture.status if picture.status is None or data.ndim == 1 else _worst(picture.status)

@@ -16,7 +16,22 @@ if TYPE_CHECKING:
 
     from rnndyn.report.style import Canvas
 
-__all__ = ["class_map", "edges", "even", "growth_map", "limits", "share", "size_map", "statuses", "theory_curves"]
+__all__ = [
+    "borders",
+    "class_map",
+    "doubtful",
+    "edges",
+    "even",
+    "growth_map",
+    "limits",
+    "share",
+    "size_map",
+    "statuses",
+    "theory_curves",
+]
+
+
+AGREED = 0.9  # the share of starts that agree from which on a regime is not doubtful
 
 
 def edges(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -108,7 +123,7 @@ def class_map(
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    colours = [style.UNDECIDED, *style.REGIMES[: len(classes.names)]]
+    colours = [style.UNDECIDED, *classes.colours()]
     _fill(canvas, data, classes.index, cmap=ListedColormap(colours), vmin=-1.5, vmax=len(classes.names) - 0.5)
     counts, total = (classes.counts(), classes.index.size) if counts is None else (counts, total)
     rows = list(zip(classes.names, counts, colours[1:], strict=True))
@@ -121,21 +136,51 @@ def class_map(
     ]
 
 
+def borders(canvas: "Canvas", data: "xr.DataArray", classes: Classes) -> None:
+    """Draw the boundaries between regions (dimensions x, y), where the map has some."""
+    from matplotlib.collections import LineCollection
+
+    found = regions_of(data, classes)
+    if found is not None and found.boundaries:
+        lines = [boundary.points for boundary in found.boundaries]
+        canvas.ax.add_collection(LineCollection(lines, colors=style.INK, linewidths=0.8), autolim=False)
+
+
+def regions_of(data: "xr.DataArray", classes: Classes) -> Any:
+    """Return the regions of classes over (x, y), None where one axis has one value or nothing is decided."""
+    from rnndyn import dynamics
+
+    if min(data.shape) < 2 or not np.any(classes.index >= 0):
+        return None
+    return dynamics.regions(classes.index, *(data[name].values for name in data.dims))
+
+
+def doubtful(canvas: "Canvas", data: "xr.DataArray", confidence: "xr.DataArray") -> None:
+    """Hatch the points where starts disagree about the regime, and count them."""
+    found = confidence.values < AGREED
+    if found.any():
+        _hatch(canvas.ax, data, found, style.DOUBT)
+        _count(canvas, found, f"fewer than {AGREED:.0%} of the starts agree".replace("%", " %"), style.DOUBT)
+
+
 def statuses(canvas: "Canvas", status: "xr.DataArray") -> None:
     """Hatch the points (x, or x and y) whose status says that their value is not what it seems, and count them."""
-    from matplotlib.patches import Patch
-
     flags = dict(zip(status.attrs["flag_values"], str(status.attrs["flag_meanings"]).split(), strict=True))
     for flag, name in flags.items():
         found = status.values == flag
         if name in style.HATCHES and found.any():
             (_hatch if found.ndim == 2 else _hatch_span)(canvas.ax, status, found, style.HATCHES[name])
-            count = int(found.sum())
-            points = "1 point" if count == 1 else f"{count} points"
-            label = f"{name.lower().replace('_', ' ')}: {share(count, found.size)} ({points})"
-            canvas.handles.append(
-                Patch(facecolor="white", edgecolor=style.INK, hatch=style.HATCHES[name], linewidth=0.6, label=label)
-            )
+            _count(canvas, found, name.lower().replace("_", " "), style.HATCHES[name])
+
+
+def _count(canvas: "Canvas", found: NDArray[np.bool_], what: str, hatch: str) -> None:
+    """Tell in the legend how many points are hatched."""
+    from matplotlib.patches import Patch
+
+    count = int(found.sum())
+    points = "1 point" if count == 1 else f"{count} points"
+    label = f"{what}: {share(count, found.size)} ({points})"
+    canvas.handles.append(Patch(facecolor="white", edgecolor=style.INK, hatch=hatch, linewidth=0.6, label=label))
 
 
 def _hatch(ax: "Axes", data: "xr.DataArray", mask: NDArray[np.bool_], pattern: str) -> None:

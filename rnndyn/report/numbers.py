@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnndyn.report.areas import UNDECIDED, agreeing, area_rows, uncertain_share, with_error
 from rnndyn.report.boundaries import boundary_distances
 from rnndyn.report.maps import even, share
 from rnndyn.report.regimes import regime_classes
@@ -22,7 +23,7 @@ __all__ = ["BORDER", "CHAOTIC", "SETTLES", "Number", "count", "key_numbers", "mi
 
 SETTLES, CHAOTIC = "Nearby states meet: λ₁ < 0", "Nearby states part: λ₁ > 0"
 BORDER = "On the border: λ₁ = 0"
-STATUSES = ("status", "gradient_status", "attractors_status")
+STATUSES = ("status", "gradient_status", "attractors_status", "regime_status")
 MEANING = {
     "NOT_COMPUTED": "not computed yet",
     "OK": "computed as described; its error is the one stated",
@@ -31,6 +32,8 @@ MEANING = {
     "DIVERGED": "the state left every bound; the value covers the steps until then",
     "INVALID": "a weight is not a finite number",
 }
+
+OPEN = "no test was sure of the regime; it counts in the uncertainty of the areas"
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,18 @@ def key_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
         numbers += _exponent_numbers(dataset, study)
     if "log_norms" in dataset:
         numbers += _gradient_numbers(dataset, study)
+    if "regime" in dataset:
+        for what, value, note in area_rows(dataset):
+            kind = "" if what == UNDECIDED else "regime"
+            numbers.append(Number(f"{what[:1].upper()}{what[1:]}", value, note, kind))
+        numbers.append(Number(*agreeing(dataset)))
     if "attractors" in dataset:
         classes = regime_classes(dataset["attractors"], dataset["period"])
         rows = zip(classes.names, classes.counts(), strict=True)
+        kind = "" if "regime" in dataset else "regime"
         own = any(number.variable in ("attractors", "period") for number in study.number)
         numbers += [
-            Number(name.capitalize(), share(found, study.points), _points(found), "regime")
+            Number(name.capitalize(), share(found, study.points), _points(found), kind)
             for name, found in rows
             if not own  # told already
         ]
@@ -77,12 +86,14 @@ def _named_number(found: Found, power: bool) -> Number:
     theory = "" if found.theory is None else f"{100 * found.theory:g} %" if found.share else plain(found.theory, 6)
     if found.off is not None:
         theory += f" (off by {small(found.off)})" if found.off > 0 else " (equal)"
-    if found.share:
+    if found.share and found.stderr:
+        value = uncertain_share(found.value, found.stderr)
+    elif found.share:
         value = share(round(1e6 * found.value), 10**6)
     elif power and found.stderr is not None and found.stderr > 0.1 * found.value:
         value = f"{_power(float(np.log10(found.value)))} (× or ÷ {np.exp(found.stderr / found.value):.2g})"
     elif found.stderr is not None and found.stderr > 0:
-        value = _with_error(found.value, found.stderr)
+        value = with_error(found.value, found.stderr)
     else:
         value = plain(found.value, 6).replace("nan", "none")
     units = f" ({found.units})" if found.units not in ("", "1") else ""
@@ -117,7 +128,7 @@ def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     finite = np.where(np.isfinite(values), values, -np.inf)
     if np.any(np.isfinite(finite)):
         at = np.unravel_index(int(np.argmax(finite)), finite.shape)
-        value = _with_error(float(finite[at]), float(errors[at]))
+        value = with_error(float(finite[at]), float(errors[at]))
         numbers.append(Number("Largest exponent (nat/step)", value, _place(dataset, study, at)))
         known = errors[np.isfinite(errors)]
         if len(known):
@@ -199,7 +210,8 @@ def status_rows(dataset: "xr.Dataset") -> list[tuple[str, str, int, str]]:
         quantity = str(status.attrs["long_name"]).removeprefix("status of the ")
         for flag, name in zip(status.attrs["flag_values"], str(status.attrs["flag_meanings"]).split(), strict=True):
             if found := int(np.sum(status.values == flag)):
-                rows.append((quantity, name, found, MEANING.get(name, "")))
+                meaning = OPEN if (variable, name) == ("regime_status", "NOT_CONVERGED") else MEANING.get(name, "")
+                rows.append((quantity, name, found, meaning))
     return rows
 
 
@@ -212,14 +224,6 @@ def missing_points(dataset: "xr.Dataset") -> int:
 def _place(dataset: "xr.Dataset", study: "Study", at: tuple[Any, ...]) -> str:
     places = zip(study.axes, at, strict=True)
     return "at " + ", ".join(f"{name} = {plain(dataset[name].values[index], 4)}" for name, index in places)
-
-
-def _with_error(value: float, error: float) -> str:
-    """Return a value to the first digit of its error: "0.154 ± 0.002"."""
-    if not 0 < error < np.inf:
-        return f"{plain(value)} ± {plain(error)}"
-    digits = int(np.clip(-np.floor(np.log10(error)), 0, 12))
-    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 
 
 def small(value: float) -> str:

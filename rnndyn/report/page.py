@@ -209,7 +209,7 @@ def _python(dataset: "xr.Dataset", study: "Study", directory: Path) -> str:
     """Return three lines that reopen the result and look up one point of it."""
     path = "result.zarr" if directory.is_absolute() else f"{directory.as_posix()}/result.zarr"
     place = ", ".join(f"{name}={axis.values[len(axis.values) * 3 // 4]:.3g}" for name, axis in study.axes.items())
-    first = next(name for name in ("exponents", "log_norms", "attractors") if name in dataset)
+    first = next(name for name in ("exponents", "log_norms", "attractors", "regime") if name in dataset)
     return "\n".join(
         [
             "import xarray as xr",

@@ -25,6 +25,8 @@ STATUS = {
     "log_norms": "gradient_status",
     "attractors": "attractors_status",
     "period": "attractors_status",
+    "regime": "regime_status",
+    "regime_exponent": "regime_status",
     "trajectory": "trajectory_status",
     "gradient_slope": "gradient_status",
     **dict.fromkeys(DERIVED, "status"),
@@ -37,7 +39,8 @@ class Picture:
 
     data: (x, y) of a map, (x, step) of an orbit diagram, else (x) or (line, x). error, status: of the same shape; the
     worst status of the points behind a value. theory: {label: values of the same shape}. period: of a map of
-    attractors. exponent: of a profile, the largest for each line, with its error. band: what the error is, in words.
+    attractors or regimes, whose confidence tells how many starts agree. exponent: of a profile, the largest for
+    each line, with its error. band: what the error is, in words.
     """
 
     drawing: "Drawing"
@@ -45,6 +48,7 @@ class Picture:
     error: "xr.DataArray | None" = None
     status: "xr.DataArray | None" = None
     period: "xr.DataArray | None" = None
+    confidence: "xr.DataArray | None" = None
     exponent: "xr.DataArray | None" = None
     exponent_error: "xr.DataArray | None" = None
     theory: "Mapping[str, xr.DataArray]" = field(default_factory=dict)
@@ -70,6 +74,9 @@ def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Pictur
         found["exponent_error"] = stated if spread is None else spread
     if variable == "attractors" and "period" in dataset:
         found["period"] = _part(dataset, drawing, "period", ())[0]
+    if variable == "regime":
+        found["period"] = _part(dataset, drawing, "regime_period", ())[0]
+        found["confidence"] = _part(dataset, drawing, "regime_confidence", ())[0]
     status, theory = _status(dataset, drawing), _theory(dataset, study, drawing)
     return Picture(drawing, data, error, status, theory=theory, band=band, **found)
 

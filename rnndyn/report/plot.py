@@ -37,6 +37,7 @@ def map(
     y: str | None = None,
     status: "xr.DataArray | None" = None,
     period: "xr.DataArray | None" = None,
+    confidence: "xr.DataArray | None" = None,
     theory: Sequence[str] = (),
     centred: bool | None = None,
     title: str | None = None,
@@ -46,7 +47,9 @@ def map(
 
     x, y: the dimensions to the right and upwards (the first two). Of several exponents the largest is drawn.
     status: points with a status other than OK are hatched and counted in the legend.
-    period: with `data` the number of attractors, the shortest period; the regions are named by both.
+    period: with `data` the number of attractors, the shortest period; the regions are named by both. With `data` the
+    regime, its period; the boundaries between regions are drawn.
+    confidence: of regimes, the share of starts that agree; points below 0.9 are hatched.
     theory: names of closed-form curves drawn dashed ("tanh_fold", "tanh_flip": for one tanh unit over weight and bias).
     centred: whether the sign matters (None: for exponents and gradients, and where values are negative).
     """
@@ -58,7 +61,13 @@ def map(
             raise InputError(f"theory: no curve {name!r}; {suggestion(name, CURVES)}")
     with style.on(ax) as canvas:
         if np.issubdtype(data.dtype, np.integer) or data.dtype == bool:
-            maps.class_map(canvas, data, _classes(data, _like(period, data, "period")))
+            classes = _classes(data, _like(period, data, "period"))
+            maps.class_map(canvas, data, classes)
+            if data.name == "regime":
+                maps.borders(canvas, data, classes)
+            agree = _like(confidence, data, "confidence")
+            if agree is not None:
+                maps.doubtful(canvas, data, agree)
         elif centred or (centred is None and (data.name in SIGNED or bool(np.any(data.values < 0)))):
             maps.growth_map(canvas, data)
         else:
@@ -269,6 +278,4 @@ def _status(status: "xr.DataArray", data: "xr.DataArray") -> "xr.DataArray":
 
 
 def _classes(data: "xr.DataArray", period: "xr.DataArray | None") -> regimes.Classes:
-    if period is not None:
-        return regimes.regime_classes(data, period)
-    return regimes.period_classes(data) if data.name == "period" else regimes.value_classes(data)
+    return regimes.classes_of(data, period)

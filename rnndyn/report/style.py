@@ -98,6 +98,7 @@ SERIES = (
 )
 
 HATCHES = {"NOT_COMPUTED": "...", "NOT_CONVERGED": "\\\\\\", "SINGULAR": "///", "DIVERGED": "xxx", "INVALID": "+++"}
+DOUBT = "///"  # where starts disagree
 THEORY = ((0, (5, 2.2)), (0, (5, 1.8, 1.2, 1.8)), (0, (2, 1.5)))
 
 

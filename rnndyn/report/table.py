@@ -46,6 +46,8 @@ def table(picture: "Picture") -> bytes:
         columns["error"] = _rounded(picture.error)
     if picture.period is not None:
         columns["period"] = picture.period
+    if picture.confidence is not None:
+        columns["confidence"] = picture.confidence
     if picture.exponent is not None and picture.exponent_error is not None:
         columns["largest_exponent"], columns["its_error"] = picture.exponent, _rounded(picture.exponent_error)
     for label, values in picture.theory.items():

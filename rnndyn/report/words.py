@@ -69,6 +69,8 @@ def scale(data: "xr.DataArray") -> str:
     known = {
         "attractors": "number of attractors",
         "period": "shortest period",
+        "regime_exponent": "λ₁ of the regime",
+        "regime_confidence": "share of starts that agree",
         "exponent_per_time": "λ₁ per unit time",
         "mean_exponent_per_time": "mean λ per unit time",
         "mean_exponent": "mean λ",
@@ -97,7 +99,12 @@ def title(data: "xr.DataArray") -> str:
         return "How the gradient fades or grows" if lag is None else f"Gradient that arrives {lag} steps back"
     if data.name == "trajectory":
         return "The state, step by step"
-    known = {"attractors": "Where it ends up", "period": "Shortest period of an attractor"}
+    known = {
+        "attractors": "Where it ends up",
+        "period": "Shortest period of an attractor",
+        "regime": "Where it goes",
+        "regime_confidence": "How many starts agree",
+    }
     meaning = str(data.attrs.get("long_name", data.name or ""))
     return known.get(str(data.name), meaning[:1].upper() + meaning[1:])
 
@@ -111,6 +118,8 @@ READING = {
     ("map", "log_norms"): "Below zero (pale, blue) the gradient has shrunk on its way back, above zero (dark, red) it "
     "has grown; grey is as large as it was at the loss.",
     ("map", "attractors"): "How many attractors random starts reach, and the shortest period among them.",
+    ("map", "regime"): "The regime that most starts of a network reach, with its share of the points; lines: the "
+    "boundaries between regions, each half a grid cell to either side.",
     ("map", "period"): "The shortest period among the attractors that random starts reach; period 1 is a fixed point.",
     ("curve", "exponents"): "Below zero nearby states meet; above zero they part.",
     ("limit", ""): "Against the inverse of the number of units; squares on the left: infinitely many.",

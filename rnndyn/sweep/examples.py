@@ -276,6 +276,31 @@ coarse = 9                # steps of 16 and 8 to begin with
 margin = 2
 most = 0.9
 """,
+    "measure regimes": """
+[axes]
+w = { start = -3.0, stop = 3.0, num = 7 }
+b = { start = -1.0, stop = 1.0, num = 5 }
+
+[weights]
+weight_hh = [["w", 0.5], [-0.5, "w"]]
+bias_hh = "b"
+
+[measure.regimes]
+starts = 4
+seeds = 1
+max_period = 4
+transient = 200
+steps = 200
+
+[[figure]]
+kind = "map"
+variable = "regime"
+
+[[number]]
+label = "Map whose networks come to rest"
+variable = "regime"
+region = "fixed_point"
+""",
     "figure": """
 [axes]
 w = { start = 0.5, stop = 1.5, num = 3 }

@@ -41,6 +41,8 @@ def find_numbers(dataset: "xr.Dataset", study: "Study") -> list[Found]:
 
 
 def _find(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
+    if number.region is not None:
+        return _region(dataset, number)
     if number.agrees_with is not None:
         return _agreement(dataset, number)
     if number.extrapolate is not None:
@@ -150,6 +152,30 @@ def _beyond(dataset: "xr.Dataset", number: "Number") -> Found:
     note = f"{number.note}; {int(np.sum(there))} of {int(known.sum())} points".removeprefix("; ")
     theory = float(number.theory) if isinstance(number.theory, int | float) else None
     return Found(number.label, share, None, "", theory, None, True, note)
+
+
+def _region(dataset: "xr.Dataset", number: "Number") -> Found:
+    """Return the share of the map's area that has a value, with the uncertainty of the region's boundary."""
+    from rnndyn import dynamics
+
+    part = _pick(dataset, number, number.variable)
+    assert part is not None
+    unknown = [-1]
+    wanted = number.region
+    if number.variable == "regime":
+        wanted = dynamics.Regime[str(number.region).upper()].value
+        unknown += [] if wanted == dynamics.Regime.UNDECIDED else [int(dynamics.Regime.UNDECIDED)]
+    theory = float(number.theory) if isinstance(number.theory, int | float) else None
+    if np.isin(part.values, unknown).all():
+        return Found(number.label, math.nan, None, "", theory, None, True, f"{number.note}; nothing is decided")
+    found = dynamics.regions(part.values, *(part[name].values for name in part.dims), unknown=unknown)
+    at = np.flatnonzero(found.labels == wanted)
+    share, error, points = (float(array[at[0]]) if len(at) else 0.0 for array in (found.share, found.share_uncertainty,
+                                                                                  found.points))  # fmt: skip
+    over = " × ".join(map(str, part.dims))
+    area = float(found.area[at[0]]) if len(at) else 0.0
+    words = f"{int(points)} of {part.size} points, area {area:.4g} in {over}; boundaries known to half a cell"
+    return Found(number.label, share, error, "", theory, None, True, f"{number.note}; {words}".removeprefix("; "))
 
 
 def _agreement(dataset: "xr.Dataset", number: "Number") -> Found:

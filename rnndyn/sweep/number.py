@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Number", "check_answer", "check_number", "fill"]
 
 SHARES = ("above", "below", "agrees_with")
+WHOLE = ("attractors", "period", "regime_period", "regime_attractors")  # variables with regions by number
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -65,6 +66,12 @@ class Number(Part):
         description="another variable: makes the number the share of points where both agree to 2 standard errors; "
         "no share",
     )
+    region: int | str | None = Field(
+        default=None,
+        description='a regime ("chaotic", "fixed_point", "cycle" ...) or, of variables of whole numbers, a value: '
+        "makes the number the share of the map's area over two axes that has it, with the uncertainty of its "
+        "boundary; no region",
+    )
     theory: int | FiniteFloat | Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
         description="the number it should be (as shown), or a closed form for a curve by name (listed below); none",
@@ -95,7 +102,9 @@ def check_number(
     shares = [key for key in SHARES if getattr(number, key) is not None]
     if number.extrapolate is None and (number.terms > 1 or number.smallest is not None):
         raise InputError(f"{where}: terms and smallest are of extrapolate: give it an axis of sizes")
-    if number.extrapolate is not None:
+    if number.region is not None:
+        _check_region(where, number, free, shares)
+    elif number.extrapolate is not None:
         _check_extrapolate(where, number, own, coords, shares)
     elif number.first is not None:
         _check_first(where, number, own, free)
@@ -129,6 +138,27 @@ def _check_extrapolate(
     if others:
         raise InputError(f"{where}: extrapolate averages by itself and gives a value: remove {' and '.join(others)}")
     check_limit(f"{where}: extrapolate = {axis!r}", axis, coords[axis], number.terms, number.smallest)
+
+
+def _check_region(where: str, number: Number, free: Sequence[str], shares: Sequence[str]) -> None:
+    from rnndyn.dynamics import Regime
+
+    region = f"{where}: region = {number.region!r}"
+    if number.variable == "regime":
+        known = [kind.name.lower() for kind in Regime]
+        if number.region not in known:
+            raise InputError(f"{region}: no regime; {suggestion(str(number.region), known)}")
+    elif number.variable not in WHOLE:
+        raise InputError(f"{region}: of regime, {', '.join(WHOLE)} only, not of {number.variable}")
+    elif not isinstance(number.region, int):
+        raise InputError(f"{region}: {number.variable} takes a whole number")
+    others = [*shares, *(["reduce"] if number.reduce else []), *(["first"] if number.first else [])]
+    others += [*(["extrapolate"] if number.extrapolate else []), *(["show"] if number.show != "value" else [])]
+    if others:
+        raise InputError(f"{region} gives a share of the map: remove {' and '.join(others)}")
+    if len(free) != 2:
+        more = "give the others a value in at" if len(free) > 2 else "a map has two"
+        raise InputError(f"{region}: {', '.join(free) or 'no axis'} left: it takes two axes; {more}")
 
 
 def _check_first(where: str, number: Number, own: Sequence[str], free: Sequence[str]) -> None:

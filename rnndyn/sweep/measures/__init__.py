@@ -9,6 +9,7 @@ from rnndyn.sweep.measures.attractors import AttractorsMeasure, Basins
 from rnndyn.sweep.measures.gradient import GradientMeasure, Reach
 from rnndyn.sweep.measures.lyapunov import LyapunovMeasure, Spectrum
 from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable
+from rnndyn.sweep.measures.regimes import RegimesMeasure, Verdicts
 from rnndyn.sweep.measures.trajectory import Orbit, TrajectoryMeasure
 from rnndyn.sweep.part import Part
 
@@ -22,6 +23,7 @@ KINDS: dict[str, type[Measurement]] = {
     "gradient": Reach,
     "trajectory": Orbit,
     "attractors": Basins,
+    "regimes": Verdicts,
 }
 
 
@@ -32,6 +34,7 @@ class Measure(Part):
     gradient: GradientMeasure | None = Field(default=None, description="how far back a gradient reaches")
     trajectory: TrajectoryMeasure | None = Field(default=None, description="states along the orbit")
     attractors: AttractorsMeasure | None = Field(default=None, description="how many attractors, of which period")
+    regimes: RegimesMeasure | None = Field(default=None, description="the regime of each point, with evidence")
 
     @validator(mode="after")
     def _measures_something(self) -> Self:
