@@ -22,7 +22,7 @@ class Averages:
 
     mean, error: plain means and their standard errors. smooth: weighted averages over the second half; drift: how far
     those of the first half are away, both in units of s and s^2. spread: standard deviations. growth (rows,): the
-    largest modulus in the second half over that in the first. window (rows, W + 1, S N): the last states.
+    largest modulus in the second half over that in the first. first, window (rows, W + 1, S N): the first and last states.
     """
 
     def __init__(self, states, rows, size, steps, window):
@@ -32,7 +32,7 @@ class Averages:
         weights = weights_of(half)
         sums = np.zeros((-(-steps // span), rows, 2 * size))
         smooth, largest = np.zeros((2, rows, 2 * size)), np.zeros((2, rows))
-        self.window = np.full((rows, window + 1, size), np.nan)
+        self.first, self.window = np.full((2, rows, window + 1, size), np.nan)
         for first, piece in states:
             told = np.concatenate([piece, piece * piece], axis=2)
             count = told.shape[1]
@@ -44,6 +44,9 @@ class Averages:
                     part = weights[first + begin - number * half : first + end - number * half]
                     smooth[number] += _summed(told[:, begin:end] * part[:, None])
                     largest[number] = np.maximum(largest[number], np.abs(piece[:, begin:end]).max(axis=(1, 2)))
+            end = min(window + 1 - first, count)
+            if end > 0:
+                self.first[:, first : first + end] = piece[:, :end]
             begin = max(0, steps - window - 1 - first)
             if begin < count:
                 place = first + begin - (steps - window - 1)

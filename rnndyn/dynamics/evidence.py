@@ -114,18 +114,21 @@ def _same(first, others):
 
 
 def labelled(evidence, which, starts):
-    """The label of each point and its evidence, {name: (points, ...)}."""
+    """The label of each point and its evidence, {name: (points, ...)}.
+
+    Of the labels of starts that reach an attractor, the one that most have; only where none does, of the others.
+    """
     rows = Evidence(*(array.reshape(-1, starts, *array.shape[1:]) for array in evidence))
     key = rows.regime.astype(np.int64) + 16 * rows.period.astype(np.int64)
     votes = np.array([(key == key[:, j, None]).sum(axis=1) for j in range(starts)]).T
-    order = np.where(rows.regime == Regime.UNDECIDED, np.iinfo(np.int64).max // 2, key)
-    most = votes.max(axis=1, keepdims=True)
-    chosen = np.where(votes == most, order, np.iinfo(np.int64).max).argmin(axis=1)
+    rank = votes + starts * (np.isin(rows.regime, ATTRACTORS) + 1) * (rows.regime != Regime.UNDECIDED)
+    best = rank == rank.max(axis=1, keepdims=True)
+    chosen = np.where(best, key, np.iinfo(np.int64).max).argmin(axis=1)  # of equals the simplest
     at = np.arange(len(chosen)), chosen
     found = {name: getattr(rows, name)[at] for name in ("regime", "period", "multiplier", "zeros", "test", "state")}
     mine = (which == which[at][:, None]) & (key == key[at][:, None])
     number = mine.sum(axis=1)
     found["exponent"] = np.where(mine, rows.exponent, 0.0).sum(axis=1) / number
     found["stderr"] = np.sqrt(np.where(mine, rows.stderr**2, 0.0).sum(axis=1)) / number
-    found["confidence"] = most[:, 0] / starts
+    found["confidence"] = votes[at] / starts
     return found

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .attractors import FOUND, GONE, NEUTRAL, UNDECIDED, Search
-from .birkhoff import Averages, pieces
+from .birkhoff import Averages, pieces, weights_of
 from .evidence import DecidedBy, Evidence, Regime
 from .growth import summary
 from .newton import norm, radius
@@ -27,12 +27,14 @@ RUNS = (1, 4, 16)  # multiples of `steps` that orbits without a verdict are look
 COLUMNS = 3  # exponents that are measured, at most
 BEYOND = 4.0  # standard errors by which an exponent differs from zero
 LEAST = 12.0  # ln growth in a run of chaos: that of neutral directions is bounded, or grows like ln T
-SMALL = 0.75  # times T^(-1/2): what lambda_1 and its error stay below, to be called zero
+SMALL = 0.5  # times T^(-1/2): what lambda_1 and its error stay below, to be called zero
 KEEPS = 2.0  # the factor within which a bounded orbit keeps its size from one half of a run to the other
 REGULAR = 2e-7  # drift of smooth averages, in standard deviations of the state, up to which an orbit is regular
 FROZEN = 1e-10  # and one that chaos has at least: without it, an orbit is on an unstable cycle to the last digit
 CLOSES = 1e-9  # a relative distance up to which an orbit has closed
 LONGEST = 1000  # steps after which it may
+SHRINKS = 0.5  # how much ln of the distance of returns may fall in the longest run, if no cycle attracts
+RETURNS = 3  # nearest ones that are looked at for this
 VOLUME = 1e-10  # |ln |det DF|| up to which volumes are kept
 
 
@@ -79,7 +81,7 @@ def fates(step, theta, start, course, runs, meter):
             break
         steps = turn * course.steps
         spectrum = runs.spectra(rows, state, frame, steps, meter if turn == 1 else silent)
-        on = _judge(found, rows, search, spectrum, steps, runs.orbit, silent)
+        on = _judge(found, rows, search, spectrum, steps, turn / RUNS[-1], runs.orbit, silent)
         rows, state, frame = rows[on], found.state[rows[on]], spectrum.frame[on]
     for array in found:
         array[:] = array[search.like]
@@ -159,8 +161,8 @@ def _affine(found, search, rows):
     return same
 
 
-def _judge(found, rows, search, spectrum, steps, orbit, meter):
-    """Look at one run of rows without a verdict; returns which of them have none still."""
+def _judge(found, rows, search, spectrum, steps, part, orbit, meter):
+    """Look at one run of rows without a verdict, `part` of the longest; returns which of them have none still."""
     size, step = search.step.cell.state_size, search.step
     exponents, errors, _, _ = summary(spectrum)
     gone = ~spectrum.alive
@@ -168,7 +170,7 @@ def _judge(found, rows, search, spectrum, steps, orbit, meter):
     on = ~gone
     look = Averages(
         pieces(lambda s, n: orbit(rows, s, n, True, meter), spectrum.state, steps), len(rows), size, steps,
-        max(search.most, min(steps - 1, LONGEST)),
+        max(search.most, min(steps // 2, LONGEST)),
     )  # fmt: skip
     window = look.window
     bounded = np.isfinite(window).all(axis=(1, 2))
@@ -193,6 +195,8 @@ def _judge(found, rows, search, spectrum, steps, orbit, meter):
     ask = np.flatnonzero(on & torus)
     if len(ask):
         volume[ask] = _keeps_volume(step, search.theta[rows[ask]], last[ask])
+        most = SHRINKS * part * (1.0 - window.shape[1] / steps)
+        torus[ask] &= _stays(look.first[ask], window[ask], most)
     zeros = zero.sum(axis=1)
     torus &= volume | (zeros < size)
     period = np.where(cycle, returned, 0)
@@ -226,6 +230,20 @@ def _rates(step, theta, state, period):
         scale = np.where(scale > 0, scale, 1.0)
         logs, product = logs + np.log(scale), product / scale[:, None, None]
     return (logs + np.log(radius(product))) / period
+
+
+def _stays(first, last, most):
+    """Whether the distances |s_{t+q} - s_t| of an orbit's nearest returns, averaged over a window (rows, W + 1, S N),
+    are the same in the first and the last one, their ln to `most`: where a long cycle attracts, they shrink."""
+    reach = (last.shape[1] - 1) // 2
+    nearest = np.argsort(norm(last[:, 1 : reach + 1] - last[:, :1]), axis=1, kind="stable")[:, :RETURNS] + 1
+    found = np.ones(len(last), bool)
+    for row, returns in enumerate(nearest):
+        for q in returns:
+            weights = weights_of(last.shape[1] - q)
+            before, after = (np.dot(weights, norm(orbit[q:] - orbit[:-q])) for orbit in (first[row], last[row]))
+            found[row] &= np.log(before / after) <= most
+    return found
 
 
 def _keeps_volume(step, theta, states):

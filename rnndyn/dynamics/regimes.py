@@ -56,7 +56,8 @@ def regimes(
     converge as only order's do, is QUASI_PERIODIC; a state beyond 1e12 is GROWING.
 
     Returns Regimes with, for every point (...):
-    regime (`rd.Regime`): the label that most starts have, a label being regime and period; of equals the simplest one.
+    regime (`rd.Regime`): of the labels (regime and period) of starts that reach an attractor the one that most have, of
+      equals the simplest; GROWING or NEUTRAL only where no start reaches one, UNDECIDED where nothing is known.
     confidence: the share of all starts and seeds with that very label; where different regimes coexist it tells how
       large the basin of the label is among the starts, and `attractors` that there are others.
     period: of a fixed point 1, of a cycle p, else 0. attractors: how many different ones the starts reach: cycles are
