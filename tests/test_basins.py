@@ -37,7 +37,7 @@ def test_a_bistable_unit_divides_at_its_unstable_point():
         assert found.share[k, 0] >= found.share[k, 1]
         state = found.points[k, :, 0, 0]
         np.testing.assert_allclose(np.tanh(2 * state + b[k]), state, atol=1e-12)
-        assert (state[upper] > edge) and (state[1 - upper] < edge)
+        assert state[upper] > edge > state[1 - upper]
     assert np.all(found.label[3] == 0)
     assert found.share[3].tolist() == [1.0, 0.0]
     assert np.isnan(found.points[3, 1]).all()

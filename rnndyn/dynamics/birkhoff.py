@@ -22,7 +22,8 @@ class Averages:
 
     mean, error: plain means and their standard errors. smooth: weighted averages over the second half; drift: how far
     those of the first half are away, both in units of s and s^2. spread: standard deviations. growth (rows,): the
-    largest modulus in the second half over that in the first. first, window (rows, W + 1, S N): the first and last states.
+    largest modulus in the second half over that in the first. first, window (rows, W + 1, S N): the first and the
+    last states.
     """
 
     def __init__(self, states, rows, size, steps, window):

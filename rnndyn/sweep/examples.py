@@ -278,11 +278,11 @@ most = 0.9
 """,
     "measure regimes": """
 [axes]
-w = { start = -3.0, stop = 3.0, num = 7 }
-b = { start = -1.0, stop = 1.0, num = 5 }
+w = { start = -2.0, stop = 2.0, num = 3 }
+b = { start = -1.0, stop = 1.0, num = 3 }
 
 [weights]
-weight_hh = [["w", 0.5], [-0.5, "w"]]
+weight_hh = [["w", 0.5], [0.5, "w"]]
 bias_hh = "b"
 
 [measure.regimes]

@@ -105,6 +105,7 @@ class Verdicts(Measurement):
             max_period=self.table.max_period,
             inputs=block.inputs(0, 1),
             first_index=block.first,
+            device=block.study.run.device,
             threads=block.threads,
             progress=block.progress,
         )
