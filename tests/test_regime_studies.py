@@ -7,8 +7,9 @@ import xarray as xr
 import rnndyn as rd
 from rnndyn.dynamics.theory import flip_curve, fold_curve
 from rnndyn.report import regimes, style
-from rnndyn.report.areas import area_rows, uncertain_share
+from rnndyn.report.areas import area_rows
 from rnndyn.report.numbers import key_numbers
+from rnndyn.report.words import uncertain_share
 from rnndyn.sweep import read_study
 from rnndyn.sweep.found import find_numbers
 from rnndyn.sweep.store import study_of

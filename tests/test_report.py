@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rnndyn.dynamics import theory
-from rnndyn.report import boundaries, lines, maps, numbers, regimes, style
+from rnndyn.report import boundaries, lines, maps, numbers, regimes, style, words
 from rnndyn.sweep.curves import CURVES
 
 
@@ -116,8 +116,8 @@ def test_shares(part, words):
 
 
 def test_numbers_are_written_to_their_error():
-    assert numbers._with_error(-0.0015149, 0.00042) == "−0.0015 ± 0.0004"
-    assert numbers._with_error(0.30051, 2.6e-3) == "0.301 ± 0.003"
+    assert words.with_error(-0.0015149, 0.00042) == "−0.0015 ± 0.0004"
+    assert words.with_error(0.30051, 2.6e-3) == "0.301 ± 0.003"
     assert numbers.small(8e-18) == "8 · 10⁻¹⁸"
     assert numbers.small(0.02) == "0.02"
     assert numbers.small(0.0) == "0"

@@ -6,12 +6,12 @@ import numpy as np
 
 from rnndyn.report import maps
 from rnndyn.report.regimes import classes_of
-from rnndyn.report.words import plain
+from rnndyn.report.words import uncertain_share, with_error
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["UNDECIDED", "agreeing", "area_rows", "uncertain_share", "with_error"]
+__all__ = ["UNDECIDED", "agreeing", "area_rows"]
 
 UNDECIDED = "regime undecided"
 Row = tuple[str, str, str]
@@ -50,22 +50,3 @@ def agreeing(dataset: "xr.Dataset") -> Row:
     sure = int(np.sum(confidence >= maps.AGREED))
     return (f"{maps.AGREED:.0%} of the starts agree at least".replace("%", " %"), maps.share(sure, confidence.size),
             "on the regime and its period; elsewhere regimes coexist or starts are undecided")  # fmt: skip
-
-
-def uncertain_share(value: float, error: float) -> str:
-    """Return a share with its uncertainty, to the first digit of that: "12.3 % ± 0.4 %"."""
-    digits = digits_of(100 * error)
-    return f"{100 * value:.{digits}f} % ± {100 * error:.{digits}f} %"
-
-
-def with_error(value: float, error: float) -> str:
-    """Return a value to the first digit of its error: "0.154 ± 0.002"."""
-    if not 0 < error < np.inf:
-        return f"{plain(value)} ± {plain(error)}"
-    digits = digits_of(error)
-    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
-
-
-def digits_of(error: float) -> int:
-    """Return the decimals that reach the first digit of an error."""
-    return int(np.clip(-np.floor(np.log10(error)), 0, 12)) if 0 < error < np.inf else 1

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnndyn.report.areas import UNDECIDED, agreeing, area_rows, uncertain_share, with_error
+from rnndyn.report.areas import UNDECIDED, agreeing, area_rows
 from rnndyn.report.boundaries import boundary_distances
 from rnndyn.report.maps import even, share
 from rnndyn.report.regimes import regime_classes
-from rnndyn.report.words import plain, superscript
+from rnndyn.report.words import plain, superscript, uncertain_share, with_error
 from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import complete_for
 from rnndyn.sweep.found import Found, find_numbers

@@ -7,7 +7,18 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["axis", "member", "plain", "reading", "scale", "subscript", "superscript", "title"]
+__all__ = [
+    "axis",
+    "member",
+    "plain",
+    "reading",
+    "scale",
+    "subscript",
+    "superscript",
+    "title",
+    "uncertain_share",
+    "with_error",
+]
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -28,6 +39,25 @@ def plain(value: float, digits: int = 4) -> str:
     text, _, power = f"{float(value):.{digits}g}".partition("e")
     text = text.replace("-", "−").replace("inf", "∞")
     return f"{text} · 10{superscript(int(power))}" if power else text
+
+
+def uncertain_share(value: float, error: float) -> str:
+    """Return a share with its uncertainty, to the first digit of that: "12.3 % ± 0.4 %"."""
+    digits = _digits(100 * error)
+    return f"{100 * value:.{digits}f} % ± {100 * error:.{digits}f} %"
+
+
+def with_error(value: float, error: float) -> str:
+    """Return a value to the first digit of its error: "0.154 ± 0.002"."""
+    if not 0 < error < np.inf:
+        return f"{plain(value)} ± {plain(error)}"
+    digits = _digits(error)
+    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+
+
+def _digits(error: float) -> int:
+    """Return the decimals that reach the first digit of an error."""
+    return int(np.clip(-np.floor(np.log10(error)), 0, 12)) if 0 < error < np.inf else 1
 
 
 def axis(coordinate: "xr.DataArray") -> str:
