@@ -11,6 +11,10 @@ from test_attractors import unit
 from test_truths_chaos import GRU_WEIGHTS, LSTM_WEIGHTS, PASEMANN
 
 import rnndyn as rd
+from rnndyn.dynamics.attractors import Search
+from rnndyn.dynamics.birkhoff import Averages
+from rnndyn.dynamics.fates import REGULAR
+from rnndyn.dynamics.newton import Step
 from rnndyn.dynamics.theory import flip_curve, fold_curve
 
 FIXED, CYCLE, TORUS, CHAOS, GROWS, NEUTRAL, OPEN = (
@@ -211,6 +215,63 @@ def test_on_tori_among_tori_nothing_attracts():
     assert found.test == rd.DecidedBy.AVERAGES
 
 
+def test_what_is_regular_and_no_torus_stays_open():
+    """A circle of neutral 9-cycles; the logistic map where period doubling accumulates, in one dimension."""
+
+    def ring(x, a, s, p):
+        c, d = math.cos(2 * math.pi / 9), math.sin(2 * math.pi / 9)
+        g = 1.1 - 0.1 * (s[0] * s[0] + s[1] * s[1])
+        return g * (c * s[0] - d * s[1]), g * (d * s[0] + c * s[1])
+
+    cell = rd.Cell("Ring", 1, 0, ("u", "v"), (rd.Stage(ring),))
+    assert_regime(rd.regimes(cell, {}, starts=1, steps=100, transient=200, device="python"), OPEN)
+    r = 3.5699456718709449
+    found = rd.regimes(LOGISTIC, {"r": r}, state=INSIDE[:1], steps=100, transient=200, device="python")
+    assert_regime(found, OPEN)
+
+
+def test_a_chaotic_layer_is_not_neutral():
+    """Standard map, from near its hyperbolic point: elliptic points far away, in units of its state, mean nothing."""
+    options = {"state": [[0.01, 0.0]], "steps": 100, "transient": 100, "device": "python"}
+    assert_regime(rd.regimes(maps.STANDARD, {"K": 0.9}, **options), CHAOS)
+    assert rd.regimes(maps.STANDARD, {"K": 0.4}, **options).regime in (CHAOS, OPEN)
+
+
+def averages(states, window=3):
+    """Averages over one orbit (steps, 1), given in pieces."""
+    cuts = range(0, len(states), 64)
+    parts = ((begin, states[None, begin : begin + 64]) for begin in cuts)
+    return Averages(parts, 1, states.shape[1], len(states), window)
+
+
+def test_smooth_averages_tell_order_from_the_rest():
+    """cos n: mean 0 to 1e-9, where the plain mean is off by 1e-4; chaos, and a decay of 1e-6 a step, are irregular."""
+    n = np.arange(4000)
+    look = averages(np.cos(1.0 + n)[:, None])
+    assert abs(look.smooth[0, 0]) < 1e-9 < 1e-5 < abs(look.mean[0, 0])
+    assert look.irregular()[0] < REGULAR
+    np.testing.assert_allclose(look.mean[0], [np.cos(1.0 + n).mean(), (np.cos(1.0 + n) ** 2).mean()], rtol=1e-12)
+    np.testing.assert_array_equal(look.window[0, :, 0], np.cos(1.0 + n[-4:]))
+    np.testing.assert_array_equal(look.first[0, :, 0], np.cos(1.0 + n[:4]))
+    assert averages((np.cos(n) * np.exp(-1e-6 * n))[:, None]).irregular()[0] > 100 * REGULAR
+    x = np.full(4000, 0.3)
+    for k in range(1, 4000):
+        x[k] = 4 * x[k - 1] * (1 - x[k - 1])
+    chaos = averages(x[:, None])
+    assert chaos.irregular()[0] > 1e-3
+    assert abs(chaos.mean[0, 0] - 0.5) < 4 * chaos.error[0, 0]
+    assert averages(np.full((300, 1), 2.5)).irregular()[0] == 0
+    assert averages(1.001 ** n[:, None]).growth[0] > 2
+
+
+def test_multipliers_are_of_the_least_period():
+    """A fixed point that Newton's method finds as a 4-cycle keeps its own multiplier."""
+    search = Search(Step(rd.Elman(1)), np.zeros((1, 4)), 1, 8)
+    search.multiplier[:] = 0.5**4
+    search.keep(np.array([0]), np.full((1, 4, 1), 0.3), np.zeros(1))
+    assert (search.period[0], search.multiplier[0]) == (1, 0.5)
+
+
 # --- growth, nothing, coexistence -------------------------------------------------------------------------------------
 
 
@@ -240,9 +301,9 @@ def test_seeds_are_more_starts():
 
 
 def test_mirrored_chaotic_attractors_are_two():
-    """A bistable unit beside a chaotic pair that it does not drive: the averages of s tell the two apart."""
+    """A bistable unit that a chaotic pair drives a little: averages of s tell its two attractors apart."""
     matrix = np.zeros((3, 3))
-    matrix[:2, :2], matrix[2, 2] = PASEMANN["weight_hh"], 2.0
+    matrix[:2, :2], matrix[2, 2], matrix[2, 0] = PASEMANN["weight_hh"], 2.0, 0.1
     weights = {"weight_hh": matrix, "bias_hh": np.append(PASEMANN["bias_hh"], 0.0)}
     start = np.array([[0.1, 0.1, 0.5], [0.2, 0.1, -0.5], [0.3, 0.0, 0.4]])
     found = rd.regimes(rd.Elman(3), weights, state=start, steps=1000, transient=200)

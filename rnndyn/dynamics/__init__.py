@@ -5,6 +5,7 @@ from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
 from .convergence import Convergence, convergence
 from .basins import Basins, basins
+from .continuation import Bifurcations, Continuation, continuation
 from .covariant import CovariantVectors, covariant_vectors
 from .critical_step import CriticalStep, critical_step
 from .cycles import Cycles, cycles
@@ -35,12 +36,14 @@ from .zero_one import ZeroOne, zero_one
 
 __all__ = [
     "Attractors",
+    "Basins",
     "Bifurcation",
     "Bifurcations",
     "Continuation",
     "Convergence",
     "Basins",
     "Boundary",
+    "Continuation",
     "CovariantVectors",
     "CriticalStep",
     "Cycles",
@@ -61,6 +64,7 @@ __all__ = [
     "Regime",
     "Regimes",
     "Regions",
+    "Stability",
     "Start",
     "Status",
     "TransientGrowth",
@@ -72,6 +76,7 @@ __all__ = [
     "continuation",
     "convergence",
     "basins",
+    "continuation",
     "covariant_vectors",
     "critical_step",
     "cycles",

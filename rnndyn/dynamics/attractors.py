@@ -16,6 +16,7 @@ Attractors = namedtuple("Attractors", "count period status")
 ROUNDS = (1.0, 0.25, 4.0, 16.0)  # multiples of `steps` that orbits go on for; the last two for those that creep only
 RETURN = 0.02  # a relative distance to an earlier state below which a cycle may be near
 CREEP = 1e-3  # and one below which an orbit creeps rather than wanders
+REST = 1e-5  # and one below which it may be settling to a neutral cycle
 NEUTRAL = 1e-8  # multipliers this near to 1 are neutral: Newton's solution has half its digits at a double root
 UNDECIDED, FOUND, GONE = 0, 1, 2  # what became of an orbit
 
@@ -173,7 +174,8 @@ class Search:
             distance = norm(points - orbit[:, :1]).min(axis=1)
             there = np.isfinite(error) & (distance <= near[trial])
             size = radius(products)
-            attracting, neutral = there & (size < 1.0 - NEUTRAL), there & (np.abs(size - 1.0) <= NEUTRAL)
+            rests = returns[trial].min(axis=1) <= REST * np.maximum(1.0, norm(orbit[:, 0]))
+            attracting, neutral = there & (size < 1.0 - NEUTRAL), there & rests & (np.abs(size - 1.0) <= NEUTRAL)
             self.multiplier[chosen[attracting | neutral]] = size[attracting | neutral]
             self.neutral[chosen[neutral]] = True
             self.keep(chosen[attracting], points[attracting], error[attracting])
