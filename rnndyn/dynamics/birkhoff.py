@@ -13,7 +13,9 @@ import numpy as np
 
 from .along import span_of
 from .errorbars import standard_error, total
+from .newton import norm
 
+RETURNS = 3  # nearest ones of an orbit that are looked at
 BLOCK = 64  # states at a time, the same for any number of rows: sums are taken in one order
 
 
@@ -65,6 +67,20 @@ class Averages:
         scale = self.spread.max(axis=1, keepdims=True)
         moving = np.where(self.spread > 1e-3 * scale, self.drift / np.where(scale > 0, self.spread, 1.0), 0.0)
         return np.where(scale[:, 0] > 1e-12 * np.abs(self.mean).max(axis=1), moving.max(axis=1), 0.0)
+
+
+def stays(first, last, most):
+    """Whether the distances |s_{t+q} - s_t| of an orbit's nearest returns, averaged over a window (rows, W + 1, S N),
+    are the same in the first and the last one, their ln to `most`: where a long cycle attracts, they shrink."""
+    reach = (last.shape[1] - 1) // 2
+    nearest = np.argsort(norm(last[:, 1 : reach + 1] - last[:, :1]), axis=1, kind="stable")[:, :RETURNS] + 1
+    found = np.ones(len(last), bool)
+    for row, returns in enumerate(nearest):
+        for q in returns:
+            weights = weights_of(last.shape[1] - q)
+            before, after = (np.dot(weights, norm(orbit[q:] - orbit[:-q])) for orbit in (first[row], last[row]))
+            found[row] &= np.log(before / after) <= most
+    return found
 
 
 def weights_of(steps):

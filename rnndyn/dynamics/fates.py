@@ -6,9 +6,10 @@
    - lambda_1 beyond four standard errors above zero, an orbit that keeps its size and whose averages do not converge
      as order's would, is chaos;
    - an orbit that closes to 1e-9 after q steps, with multipliers below 1 there, is a cycle of the long period q;
-   - lambda_1 that cannot be told from zero and is small, with weighted averages that have converged to 2e-7
-     (`birkhoff`), is quasi-periodic: neither a spiral that still shrinks nor weak chaos passes that. It is neutral,
-     nothing attracting it, where volumes are kept.
+   - lambda_1 that cannot be told from zero, its growth and error over the run being bounded, with weighted averages
+     that have converged to 2e-7 (`birkhoff`), is quasi-periodic if its nearest returns come no nearer: neither a spiral
+     that still shrinks, nor weak chaos, nor a long cycle that attracts passes all of that. It is neutral, nothing
+     attracting it, where volumes are kept.
    Whoever passes none of them, or is on an unstable or neutral cycle to rounding, stays undecided.
 """
 
@@ -17,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .attractors import FOUND, GONE, NEUTRAL, UNDECIDED, Search
-from .birkhoff import Averages, pieces, weights_of
+from .attractors import BOUND, FOUND, GONE, NEUTRAL, UNDECIDED, Search
+from .birkhoff import Averages, pieces, stays
 from .evidence import DecidedBy, Evidence, Regime
 from .growth import summary
 from .newton import norm, radius
@@ -27,14 +28,13 @@ RUNS = (1, 4, 16)  # multiples of `steps` that orbits without a verdict are look
 COLUMNS = 3  # exponents that are measured, at most
 BEYOND = 4.0  # standard errors by which an exponent differs from zero
 LEAST = 12.0  # ln growth in a run of chaos: that of neutral directions is bounded, or grows like ln T
-SMALL = 0.5  # times T^(-1/2): what lambda_1 and its error stay below, to be called zero
+BOUNDED = 16.0  # ln growth in a run that lambda_1 and its error stay below, to be called zero: on tori it is bounded
 KEEPS = 2.0  # the factor within which a bounded orbit keeps its size from one half of a run to the other
 REGULAR = 2e-7  # drift of smooth averages, in standard deviations of the state, up to which an orbit is regular
 FROZEN = 1e-10  # and one that chaos has at least: without it, an orbit is on an unstable cycle to the last digit
 CLOSES = 1e-9  # a relative distance up to which an orbit has closed
 LONGEST = 1000  # steps after which it may
 SHRINKS = 0.5  # how much ln of the distance of returns may fall in the longest run, if no cycle attracts
-RETURNS = 3  # nearest ones that are looked at for this
 VOLUME = 1e-10  # |ln |det DF|| up to which volumes are kept
 
 
@@ -165,17 +165,13 @@ def _judge(found, rows, search, spectrum, steps, part, orbit, meter):
     """Look at one run of rows without a verdict, `part` of the longest; returns which of them have none still."""
     size, step = search.step.cell.state_size, search.step
     exponents, errors, _, _ = summary(spectrum)
-    gone = ~spectrum.alive
-    found.put(rows[gone], regime=Regime.GROWING, test=DecidedBy.BOUND)
-    on = ~gone
     look = Averages(
         pieces(lambda s, n: orbit(rows, s, n, True, meter), spectrum.state, steps), len(rows), size, steps,
         max(search.most, min(steps // 2, LONGEST)),
     )  # fmt: skip
-    window = look.window
-    bounded = np.isfinite(window).all(axis=(1, 2))
-    on &= bounded
-    last = window[:, -search.most - 1 :]
+    window, last = look.window, look.window[:, -search.most - 1 :]
+    on = spectrum.alive & (np.abs(window) <= BOUND).all(axis=(1, 2))
+    found.put(rows[~on], regime=Regime.GROWING, test=DecidedBy.BOUND)
     search.decide(rows[on], last[on], norm(last[on, 1:] - last[on, :1]))
     _settled(found, search, rows[on])
     on &= search.fate[rows] == UNDECIDED
@@ -185,20 +181,16 @@ def _judge(found, rows, search, spectrum, steps, part, orbit, meter):
     returned = np.where(closed.any(axis=1), closed.argmax(axis=1) + 1, 0)
     keeps, drift = look.growth <= KEEPS, look.irregular()
     zero = np.abs(exponents) <= BEYOND * errors + 1e-14
-    small = np.abs(first) + BEYOND * error <= SMALL / np.sqrt(steps)
     chaos = (first > BEYOND * error) & (first * steps > LEAST) & keeps & (drift > FROZEN)
     cycle, rate = on & (returned > search.most), first.copy()  # a shorter one Newton's method has refused
     rate[cycle] = _rates(step, search.theta[rows[cycle]], window[cycle, -1], returned[cycle])
     cycle &= rate * returned < -NEUTRAL
-    torus = zero[:, 0] & small & (drift <= REGULAR) & keeps & (returned == 0)
-    volume = np.zeros(len(rows), bool)
-    ask = np.flatnonzero(on & torus)
-    if len(ask):
-        volume[ask] = _keeps_volume(step, search.theta[rows[ask]], last[ask])
-        most = SHRINKS * part * (1.0 - window.shape[1] / steps)
-        torus[ask] &= _stays(look.first[ask], window[ask], most)
-    zeros = zero.sum(axis=1)
-    torus &= volume | (zeros < size)
+    zeros, volume = zero.sum(axis=1), np.zeros(len(rows), bool)
+    small = (np.abs(first) + BEYOND * error) * steps <= BOUNDED
+    torus = on & zero[:, 0] & small & (drift <= REGULAR) & keeps & (returned == 0)
+    volume[torus] = _keeps_volume(step, search.theta[rows[torus]], last[torus])
+    torus[torus] = stays(look.first[torus], window[torus], SHRINKS * part * (1.0 - window.shape[1] / steps))
+    torus &= volume | (zeros < size)  # what attracts contracts in some direction
     period = np.where(cycle, returned, 0)
     regime = np.select(
         [chaos, cycle, torus & volume, torus],
@@ -232,24 +224,10 @@ def _rates(step, theta, state, period):
     return (logs + np.log(radius(product))) / period
 
 
-def _stays(first, last, most):
-    """Whether the distances |s_{t+q} - s_t| of an orbit's nearest returns, averaged over a window (rows, W + 1, S N),
-    are the same in the first and the last one, their ln to `most`: where a long cycle attracts, they shrink."""
-    reach = (last.shape[1] - 1) // 2
-    nearest = np.argsort(norm(last[:, 1 : reach + 1] - last[:, :1]), axis=1, kind="stable")[:, :RETURNS] + 1
-    found = np.ones(len(last), bool)
-    for row, returns in enumerate(nearest):
-        for q in returns:
-            weights = weights_of(last.shape[1] - q)
-            before, after = (np.dot(weights, norm(orbit[q:] - orbit[:-q])) for orbit in (first[row], last[row]))
-            found[row] &= np.log(before / after) <= most
-    return found
-
-
 def _keeps_volume(step, theta, states):
     """Whether |det DF| = 1 at each of some states (rows, P, S N)."""
     kept = np.ones(len(theta), bool)
-    for state in states.transpose(1, 0, 2):
+    for state in states.transpose(1, 0, 2) if len(theta) else ():
         _, jacobian = step(theta, state)
         kept &= np.abs(np.linalg.slogdet(jacobian)[1]) <= VOLUME
     return kept
