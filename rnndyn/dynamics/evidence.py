@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .newton import norm
+from .newton import SAME, norm
 
 APART = 8.0  # standard errors by which averages over two chaotic attractors differ
-SAME = 1e-8  # a relative distance below which points of cycles are the same, beside their errors
 
 
 class Regime(enum.IntEnum):

@@ -8,10 +8,10 @@ from ..errors import InputError
 from .attractors import _starts
 from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
+from .cycles import constant, constant_weights
 from .evidence import Regime, grouped, labelled
 from .fates import COLUMNS, Course, Runs, fates
 from .newton import Step
-from .noise import Noise
 from .random import point_uniforms, random_frame
 from .status import Status
 from .values import tailed
@@ -137,7 +137,7 @@ class Look:
         self.device, self.dtype, self.threads = check(cell, device, "float64", threads, networks=False)
         self.cell, self.size, self.course, self.seeds = cell, cell.state_size, course, seeds
         self.first = grid_index(first_index)
-        given = {"steps": course.starts * course.total, "inputs": _constant(inputs), "lengths": None, "state": None}
+        given = {"steps": course.starts * course.total, "inputs": constant(inputs), "lengths": None, "state": None}
         self.problem = Problem(cell, weights, **given, extra=lambda _: arrays | index_axes(self.first))
         self.columns = min(self.size, COLUMNS)
 
@@ -151,9 +151,7 @@ class Look:
         spare = point_uniforms(0, "spare", 0, 1, self.size * self.columns).reshape(self.size, self.columns)
 
         def chunk(low, high, meter):
-            theta = problem.theta(low, high, orbits.layout)
-            if problem.rows:
-                _fold(theta, orbits.layout, problem.inputs(low, high)[:, 0])
+            theta = constant_weights(problem, low, high, orbits.layout)
             theta, index = np.repeat(theta, course.starts, axis=0), problem.batch.index(self.first, low, high)
             begin = start(low, high)
 
@@ -182,13 +180,6 @@ class Look:
         over_points(chunk, problem, orbits, values, self.threads, progress, what)
 
 
-def _fold(theta, layout, inputs):
-    """Add weight_ih u of constant inputs u (points, I) to the bias, so that the map needs no inputs."""
-    (start, size), (bias, drives) = layout.places["weight_ih"], layout.places["bias_ih"]
-    matrix = theta[:, start : start + size].reshape(len(theta), drives, -1)
-    theta[:, bias : bias + drives] += np.einsum("mdi,mi->md", matrix, inputs)
-
-
 def _seeds(seed):
     seeds = list(seed) if isinstance(seed, (list, tuple, np.ndarray)) else [seed]
     if not seeds:
@@ -201,11 +192,3 @@ def _own_starts(state, cell):
     if array.ndim < 2 or not array.shape[-2]:
         raise InputError(f"`state` must have the shape (..., starts, {cell.state_size}), not {array.shape}.")
     return array
-
-
-def _constant(inputs):
-    if inputs is None:
-        return None
-    if isinstance(inputs, Noise) or np.ndim(inputs) < 2 or np.shape(inputs)[-2] != 1:
-        raise InputError("`inputs` must be constant, of the shape (..., 1, I): a map driven in time has no regimes.")
-    return inputs
