@@ -67,7 +67,7 @@ def attractors(
 
     def chunk(low, high, meter):
         theta = np.repeat(problem.theta(low, high, run.layout), starts, axis=0)
-        state = _starts(starts, float(spread), seed, problem.batch.index(first, low, high), high - low, size)
+        state = random_starts(starts, float(spread), seed, problem.batch.index(first, low, high), high - low, size)
 
         def orbit(rows, state, steps, keep, meter):
             still = np.zeros((len(rows), 1, cell.inputs))
@@ -85,7 +85,7 @@ def attractors(
     return Attractors(count.reshape(shape), shortest.reshape(shape), status.reshape(shape))
 
 
-def _starts(starts, spread, seed, first, points, size):
+def random_starts(starts, spread, seed, first, points, size):
     """Starts (points * starts, S N): the first half on the diagonal, nearly; the others random."""
     start = point_normals(seed, "starts", first, points, starts * size).reshape(points, starts, size)
     half = -(-starts // 2)

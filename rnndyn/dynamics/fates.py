@@ -35,6 +35,7 @@ FROZEN = 1e-10  # and one that chaos has at least: without it, an orbit is on an
 CLOSES = 1e-9  # a relative distance up to which an orbit has closed
 LONGEST = 1000  # steps after which it may
 SHRINKS = 0.5  # how much ln of the distance of returns may fall in the longest run, if no cycle attracts
+TOGETHER = 1 << 21  # numbers of a window of states that are held at a time
 VOLUME = 1e-10  # |ln |det DF|| up to which volumes are kept
 
 
@@ -81,7 +82,11 @@ def fates(step, theta, start, course, runs, meter):
             break
         steps = turn * course.steps
         spectrum = runs.spectra(rows, state, frame, steps, meter if turn == 1 else silent)
-        on = _judge(found, rows, search, spectrum, steps, turn / RUNS[-1], runs.orbit, silent)
+        exponents, errors, _, _ = summary(spectrum)
+        on = np.zeros(len(rows), bool)
+        for part in _parts(len(rows), size):
+            told = exponents[part], errors[part], spectrum.alive[part], spectrum.state[part]
+            on[part] = _judge(found, rows[part], search, *told, steps, turn / RUNS[-1], runs.orbit, silent)
         rows, state, frame = rows[on], found.state[rows[on]], spectrum.frame[on]
     for array in found:
         array[:] = array[search.like]
@@ -161,16 +166,22 @@ def _affine(found, search, rows):
     return same
 
 
-def _judge(found, rows, search, spectrum, steps, part, orbit, meter):
-    """Look at one run of rows without a verdict, `part` of the longest; returns which of them have none still."""
+def _parts(rows, size):
+    """Slices of so many rows that the windows of their states take some tens of megabytes."""
+    many = max(1, TOGETHER // (LONGEST * size))
+    return [slice(low, low + many) for low in range(0, rows, many)]
+
+
+def _judge(found, rows, search, exponents, errors, alive, state, steps, part, orbit, meter):
+    """Look at one run of rows without a verdict, `part` of the longest, from the state where the exponents' ended;
+    returns which of them have none still."""
     size, step = search.step.cell.state_size, search.step
-    exponents, errors, _, _ = summary(spectrum)
     look = Averages(
-        pieces(lambda s, n: orbit(rows, s, n, True, meter), spectrum.state, steps), len(rows), size, steps,
+        pieces(lambda s, n: orbit(rows, s, n, True, meter), state, steps), len(rows), size, steps,
         max(search.most, min(steps // 2, LONGEST)),
     )  # fmt: skip
     window, last = look.window, look.window[:, -search.most - 1 :]
-    on = spectrum.alive & (np.abs(window) <= BOUND).all(axis=(1, 2))
+    on = alive & (np.abs(window) <= BOUND).all(axis=(1, 2))
     found.put(rows[~on], regime=Regime.GROWING, test=DecidedBy.BOUND)
     search.decide(rows[on], last[on], norm(last[on, 1:] - last[on, :1]))
     _settled(found, search, rows[on])

@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..errors import InputError
-from .attractors import _starts
+from .attractors import random_starts
 from .batch import Problem, as_array, grid_index, index_axes, whole
 from .call import check, over_points
 from .cycles import constant, constant_weights
@@ -83,6 +83,7 @@ def regimes(
     spread = as_array("spread", spread)
     if spread.shape or not 0 < spread < np.inf:
         raise InputError(f"`spread` must be a number above 0, not {spread}.")
+    seeds = seeds[:1] if own else seeds
     course = course_of(transient, steps, max_period, each)
     look = Look(cell, weights, course, inputs, own, seeds, first_index, device, threads)
 
@@ -90,7 +91,7 @@ def regimes(
         if own:
             return look.problem.batch.rows("starts", low, high).reshape(-1, look.size)
         index = look.problem.batch.index(look.first, low, high)
-        parts = [_starts(starts, float(spread), one, index, high - low, look.size) for one in seeds]
+        parts = [random_starts(starts, float(spread), one, index, high - low, look.size) for one in seeds]
         return np.concatenate([part.reshape(high - low, starts, -1) for part in parts], axis=1).reshape(-1, look.size)
 
     points, size = look.problem.count, look.size
