@@ -148,6 +148,28 @@ def test_map_and_page(result, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("axes", "bias", "drawn"),
+    [
+        ("w = { start = -2.0, stop = 2.0, num = 9 }", "0.3", "curve"),
+        ("w = [-2.0, 0.5, 2.0]\nb = [0.0, 1.0]\nother = [0.0, 0.1]", '"b"', "map"),
+    ],
+)
+def test_pages_over_one_axis_and_three(tmp_path, axes, bias, drawn):
+    """Over one axis the exponent of the regimes is drawn; over three, shares are of the points."""
+    head, _, tail = STUDY.split("[[number]]")[0].partition("[axes]")
+    text = head + "[axes]\n" + axes + tail[tail.index("\n\n[weights]") :].replace('"b"', bias)
+    text = text.replace("[weights]", '[weights]\nbias_ih = "other"') if "other" in axes else text
+    path = tmp_path / "axes.toml"
+    path.write_text(text, encoding="utf-8")
+    found = rd.sweep(path, progress=False)
+    rd.report(found, tmp_path / "page")
+    assert (tmp_path / "page" / f"{drawn}.png").exists()
+    rows = area_rows(found)
+    assert {row[0] for row in rows} == {"fixed point", "cycle of period 2"}
+    assert all("area" not in row[2] and row[2].endswith("points") for row in rows)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ('region = "chaotic"', 'region = "caotic"', "chaotic"),

@@ -84,7 +84,11 @@ def warm_up() -> None:
 
 
 def _default_figures(dataset: "xr.Dataset") -> list[Figure]:
-    return [Figure(variable=name) for name in ("exponents", "log_norms", "attractors", "regime") if name in dataset]
+    names = ["exponents", "log_norms", "attractors"]
+    if "regime" in dataset:  # its labels make a map; over one axis its exponent says more
+        flat = sum(size > 1 for size in dataset["regime"].sizes.values()) > 1
+        names.append("regime" if flat else "regime_exponent")
+    return [Figure(variable=name) for name in names if name in dataset]
 
 
 def _draw(picture: Picture, name: str, random: bool, aside: Executor) -> Callable[[], Drawn]:
