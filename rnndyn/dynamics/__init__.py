@@ -5,6 +5,7 @@ from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
 from .convergence import Convergence, convergence
 from .basins import Basins, basins
+from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
 from .covariant import CovariantVectors, covariant_vectors
 from .critical_step import CriticalStep, critical_step
@@ -60,7 +61,6 @@ __all__ = [
     "LyapunovHistory",
     "Noise",
     "Polyline",
-    "Stability",
     "Regime",
     "Regimes",
     "Regions",
@@ -76,6 +76,7 @@ __all__ = [
     "continuation",
     "convergence",
     "basins",
+    "boundaries",
     "continuation",
     "covariant_vectors",
     "critical_step",

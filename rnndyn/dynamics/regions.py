@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..errors import InputError
+from .boundaries import boundaries
 from .values import as_array
 
 Regions = namedtuple("Regions", "labels points area uncertainty share share_uncertainty boundaries")
@@ -24,11 +25,9 @@ def regions(labels, x, y, *, unknown=-1):
       all the area of unknown points in patches that touch the region. It bounds the error, where nothing is finer than
       a cell; errors of both signs cancel, so that it is mostly much smaller.
     share, share_uncertainty (L,): the same as parts of the map.
-    boundaries: a list of Boundary(between (a, b), points (n, 2), uncertainty (n, 2)): polylines between regions a < b
-      (marching squares: through the middles between neighbours; where three or more meet, in a cell, or two cross, to
-      its centre; a closed one ends where it begins). uncertainty: half a cell in x and in y at each point; across
-      unknown points, which count as the nearest known ones for this, as far as the known points on either side are.
-    Source: Lorensen & Cline, Computer Graphics 21 (1987) 163 (marching cubes).
+    boundaries: a list of Boundary(between (a, b), points (n, 2), uncertainty (n, 2)): the polylines of `boundaries`.
+      uncertainty: half a cell in x and in y at each point; across unknown points, which count as the nearest known ones
+      for this, as far as the known points on either side are.
     Raises InputError for wrong shapes, for coordinates that do not rise or fall, and if no label is known.
     """
     labels, x, y = _checked(labels, x, y)
@@ -47,7 +46,8 @@ def regions(labels, x, y, *, unknown=-1):
     total = area.sum()
     filled, away = _filled(index)
     lines = [
-        Boundary((names[a].item(), names[b].item()), *_placed(points, away, x, y)) for a, b, points in _borders(filled)
+        Boundary(tuple(names[list(between)].tolist()), *_placed(points, away, x, y))
+        for between, points in boundaries(filled)
     ]
     return Regions(names, number, areas, errors, areas / total, errors / total, lines)
 
@@ -107,66 +107,6 @@ def _filled(index):
 
     away, nearest = distance_transform_edt(index < 0, return_indices=True)
     return index[tuple(nearest)], away
-
-
-def _borders(index):
-    """Yield (a, b, points (n, 2) in grid units), a < b: the polylines between labels."""
-    pieces: dict[tuple, list] = {}
-    for pair, ends in _segments(index):
-        pieces.setdefault(pair, []).append(ends)
-    for pair in sorted(pieces):
-        for line in _chained(np.concatenate(pieces[pair])):
-            yield *pair, 0.5 * line
-
-
-def _segments(index):
-    """Yield ((a, b), segments (m, 2, 2) in half grid units): two crossed edges of a cell are joined, more by its
-    centre."""
-    corners = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
-    middles = np.array([[1, 0], [2, 1], [1, 2], [0, 1]])  # of the edge from each corner to the next one
-    low = np.stack([np.minimum(corners[k], corners[(k + 1) % 4]) for k in range(4)])
-    high = np.stack([np.maximum(corners[k], corners[(k + 1) % 4]) for k in range(4)])
-    crossed = low != high
-    number = crossed.sum(axis=0)
-    for k in range(4):
-        for j in range(k + 1, 4):
-            cells = np.argwhere(crossed[k] & crossed[j] & (number == 2))
-            yield from _by_pair(cells, low[k], high[k], middles[k], middles[j])
-        cells = np.argwhere(crossed[k] & (number > 2))
-        yield from _by_pair(cells, low[k], high[k], middles[k], np.array([1, 1]))
-
-
-def _by_pair(cells, low, high, begin, end):
-    """Yield segments from `begin` to `end` of cells, by the labels that they divide."""
-    pairs = np.stack([low[tuple(cells.T)], high[tuple(cells.T)]], axis=1)
-    for pair in np.unique(pairs, axis=0):
-        mine = 2 * cells[(pairs == pair).all(axis=1)]
-        yield tuple(pair.tolist()), np.stack([mine + begin, mine + end], axis=1)
-
-
-def _chained(segments):
-    """Polylines (n, 2) made of segments (m, 2, 2) with common ends; they end where one or more than two meet."""
-    nodes, places = np.unique(segments.reshape(-1, 2), axis=0, return_inverse=True)
-    ends = places.reshape(-1, 2).tolist()
-    at: list[list[int]] = [[] for _ in nodes]
-    for number, (first, second) in enumerate(ends):
-        at[first].append(number)
-        at[second].append(number)
-    open_ = [True] * len(ends)
-    tips = [node for node in range(len(nodes)) if len(at[node]) != 2]
-    lines = []
-    for start in (*tips, *range(len(nodes))):  # what is left after the tips is closed
-        for number in at[start]:
-            line, node, following = [start], start, [number]
-            while following and open_[following[0]]:
-                open_[following[0]] = False
-                first, second = ends[following[0]]
-                node = second if node == first else first
-                line.append(node)
-                following = [one for one in at[node] if open_[one]] if len(at[node]) == 2 else []
-            if len(line) > 1:
-                lines.append(nodes[line].astype(float))
-    return lines
 
 
 def _placed(points, away, x, y):
