@@ -16,7 +16,7 @@ from rnndyn.report.figures import Drawn, figure_of
 from rnndyn.report.maps import share
 from rnndyn.report.numbers import Number, count
 from rnndyn.report.pictures import Picture
-from rnndyn.report.regimes import Classes, period_classes, regime_classes, value_classes
+from rnndyn.report.regimes import Classes, classes_of
 from rnndyn.sweep import files
 from rnndyn.sweep.curves import CURVES, Curve
 from rnndyn.sweep.figure import Drawing
@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 __all__ = ["draw_refined", "refined_caution", "refined_numbers", "write_refined"]
 
 SIDE = 1024  # points drawn along each axis, at most: a figure has no more pixels
+PAIRS = (("attractors", "period"), ("regime", "regime_period"))  # labels that are shown together
 WINDOW = 64  # points along each axis of the part that is drawn closely
 
 
 def draw_refined(refined: "xr.Dataset", study: "Study") -> list[Drawn]:
-    """Draw the labels of a refined map, the number and period of attractors together, and its densest part closely."""
+    """Draw the labels of a refined map, those of `PAIRS` together, and its densest part closely."""
     names = labels(refined)
-    both = ["attractors", "period"] if {"attractors", "period"} <= set(names) else []
-    groups = [group for group in (both, *([name] for name in names if name not in both)) if group]
+    pairs = [list(pair) for pair in PAIRS if set(pair) <= set(names)]
+    groups = [*pairs, *([name] for name in names if not any(name in pair for pair in pairs))]
     shown = [Labelled([refined[name] for name in group]) for group in groups]
     return [*(_draw_labels(refined, study, one) for one in shown), _draw_closely(refined, study, shown[0])]
 
@@ -113,7 +114,7 @@ def theory(refined: "xr.Dataset", study: "Study") -> dict[str, Curve]:
 
 
 class Labelled:
-    """The classes of a refined map's points by one label, or by the number of attractors and the shortest period.
+    """The classes of a refined map's points by one label, or by a pair: attractors or regimes, and their period.
 
     index (n, m) numbers `names`, -1 where nothing was decided; counts: the points of each. Few values occur many times,
     so each is named once.
@@ -134,10 +135,7 @@ class Labelled:
         for array, (low, high) in zip(reversed(arrays), reversed(ends), strict=True):
             few.insert(0, _few(array, left % (high - low) + low))
             left = left // (high - low)
-        if len(few) > 1:
-            classes = regime_classes(few[0], few[1])
-        else:
-            classes = period_classes(few[0]) if few[0].name == "period" else value_classes(few[0])
+        classes = classes_of(few[0], few[1] if len(few) > 1 else None)
         self.classes, self.names = classes, classes.names
         lookup = np.full(len(number), -1, np.int64)
         lookup[there] = classes.index
