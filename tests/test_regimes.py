@@ -150,6 +150,7 @@ def test_a_long_cycle_is_no_torus():
         pytest.param(rd.GRU(2, reset_after=False), {"weight_hh": GRU_WEIGHTS}, 0.2203, 1.0, id="gru"),
         pytest.param(rd.LSTM(2), {"weight_hh": LSTM_WEIGHTS}, 0.1695, 1.0, id="lstm"),
         pytest.param(maps.HENON, {}, 0.4192, 0.1, id="henon"),
+        pytest.param(maps.LORENZ, {"dt": 0.02}, 0.0181, 1.0, id="lorenz"),
     ],
 )
 def test_chaotic_networks(cell, weights, truth, spread):

@@ -85,6 +85,8 @@ def _strip(inside, known, x, y, widths):
 
 def _touched(index, area, count):
     """Area of the patches of unknown points that touch each region, (L,)."""
+    if (index >= 0).all():
+        return np.zeros(count)
     from scipy.ndimage import find_objects, label
 
     found = np.zeros(count)
