@@ -1,12 +1,10 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
 from .attractors import Attractors, attractors
-from .boundaries import Polyline, boundaries
-from .continuation import Bifurcations, Continuation, continuation
-from .convergence import Convergence, convergence
 from .basins import Basins, basins
 from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
+from .convergence import Convergence, convergence
 from .covariant import CovariantVectors, covariant_vectors
 from .critical_step import CriticalStep, critical_step
 from .cycles import Cycles, cycles
@@ -40,11 +38,9 @@ __all__ = [
     "Basins",
     "Bifurcation",
     "Bifurcations",
-    "Continuation",
-    "Convergence",
-    "Basins",
     "Boundary",
     "Continuation",
+    "Convergence",
     "CovariantVectors",
     "CriticalStep",
     "Cycles",
@@ -72,12 +68,10 @@ __all__ = [
     "Volume",
     "ZeroOne",
     "attractors",
-    "boundaries",
-    "continuation",
-    "convergence",
     "basins",
     "boundaries",
     "continuation",
+    "convergence",
     "covariant_vectors",
     "critical_step",
     "cycles",
