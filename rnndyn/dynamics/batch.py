@@ -127,6 +127,16 @@ def clocked(cell, steps, inputs, transient=0):
     return steps, transient + steps, array
 
 
+def constant(inputs):
+    """Inputs that are the same at all times, (..., 1, I), or None; fixed points, cycles and flows are under no others.
+
+    Raises InputError for those that change.
+    """
+    if inputs is not None and np.shape(inputs)[-2:-1] != (1,):  # `Noise` has no shape
+        raise InputError("`inputs` must be constant here, of the shape (..., 1, inputs): one step, for all times.")
+    return inputs
+
+
 def checked_lengths(lengths, total, transient=0):
     """Lengths of the sequences as an array; each counts at least one step after the transient."""
     array = as_array("lengths", lengths)

@@ -5,10 +5,10 @@ from collections import namedtuple
 import numpy as np
 
 from ..errors import InputError
-from .batch import Problem, as_array, named, whole
+from .batch import Problem, as_array, constant, named, whole
 from .branch import Equations, taken
 from .call import check, over_points
-from .cycles import constant, constant_weights
+from .cycles import constant_weights
 from .newton import BOUND, Step, least_period, norm, polish
 from .padded import padded
 from .stability import stability

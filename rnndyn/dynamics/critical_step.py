@@ -7,9 +7,8 @@ import numpy as np
 from ..cells.steps import Euler, Rates, Stepped, SymplecticEuler, Tableau
 from ..errors import InputError
 from .along import bounded
-from .batch import Problem, grid_index, index_axes, whole
+from .batch import Problem, constant, grid_index, index_axes, whole
 from .call import check, over_points
-from .flow import check_constant
 from .newton import Step, held, norm, polish, radius
 from .random import random_start
 from .start import begun
@@ -58,10 +57,8 @@ def critical_step(
     settle, seed, first = whole("settle", settle, 1), whole("seed", seed, 0), grid_index(first_index)
     device, dtype, threads = check(cell, device, "float64", threads, networks=False)
     state, _ = begun(state, cell.state_size)
-    check_constant(inputs, cell.inputs)
-    problem = Problem(
-        cell, weights, steps=settle, inputs=inputs, lengths=None, state=state, extra=lambda _: index_axes(first)
-    )
+    given = {"steps": settle, "inputs": constant(inputs), "lengths": None, "state": state}
+    problem = Problem(cell, weights, **given, extra=lambda _: index_axes(first))
     from ..kernels import target
 
     run, size, count = target.Run(cell, dtype, device, (problem.count * settle, 0)), cell.state_size, problem.count

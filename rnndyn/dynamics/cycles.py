@@ -4,12 +4,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..errors import InputError
-from .batch import Problem, as_array, grid_index, index_axes, whole
+from .batch import Problem, constant, grid_index, index_axes, whole
 from .call import check, over_points
 from .cycle_search import ROUNDS, Search, window
 from .newton import Step, held
-from .noise import Noise
 from .padded import padded
 from .random import point_uniforms
 from .status import Status
@@ -108,18 +106,6 @@ def cycles(
         over_points(chunk, problem, run, values, threads, progress, "cycles")
     rows, count = padded(problem.batch.shape, found)
     return Cycles._make((*rows, count, status.reshape(problem.batch.shape)))
-
-
-def constant(inputs):
-    """Inputs of one step, or none.
-
-    Raises InputError for others.
-    """
-    if inputs is None:
-        return None
-    if isinstance(inputs, Noise) or np.ndim(inputs) < 2 or as_array("inputs", inputs).shape[-2] != 1:
-        raise InputError("`inputs` must be constant, of the shape (..., 1, inputs): cycles are those of one map.")
-    return inputs
 
 
 def constant_weights(problem, low, high, layout, prefix=""):

@@ -11,7 +11,7 @@ import numpy as np
 from ..cells import Cell, Field
 from ..cells.steps import Rates, Stepped
 from ..errors import InputError
-from .batch import Problem, choice, index_axes, whole
+from .batch import Problem, choice, constant, index_axes, whole
 from .newton import Step, held
 from .progress import PATIENCE, progress_display
 from .random import random_start
@@ -33,12 +33,6 @@ def field_of(cell):
     raise InputError(f"a flow is that of an rd.Field, or of a step of one such as rd.Leaky(8), not {cell!r}.{more}")
 
 
-def check_constant(inputs, width):
-    """Refuse inputs that change with time: neither a flow nor a fixed point has any."""
-    if inputs is not None and np.shape(inputs)[-2:-1] != (1,):
-        raise InputError(f"the input must be constant here: `inputs` of the shape (..., 1, {width}).")
-
-
 class Flow:
     """ds/dt = f(s, u) of the points of a problem, the input u constant: rates, Jacobians, integration of one point."""
 
@@ -47,10 +41,9 @@ class Flow:
         field = field_of(cell)
         self.rates = Step(Rates(field))
         self.size = self.rates.cell.state_size
-        check_constant(inputs, field.inputs)
         state, _ = begun(state, self.size)
         self.problem = Problem(
-            self.rates.cell, weights, steps=1, inputs=inputs, lengths=None, state=state,
+            self.rates.cell, weights, steps=1, inputs=constant(inputs), lengths=None, state=state,
             extra=lambda _: index_axes(first),
         )  # fmt: skip
         self.first, self.method = first, choice("method", method, METHODS)

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..errors import InputError
 from .attractors import random_starts
-from .batch import Problem, as_array, grid_index, index_axes, whole
+from .batch import Problem, as_array, constant, grid_index, index_axes, whole
 from .call import check, over_points
-from .cycles import constant, constant_weights
+from .cycles import constant_weights
 from .evidence import Regime, grouped, labelled
 from .fates import COLUMNS, Course, Runs, fates
 from .newton import Step
