@@ -27,7 +27,7 @@ def test_every_key_stands_in_an_example():
         shown.add(name)
         if model is None:
             continue
-        examples = (name, "sizes", "measure regimes")
+        examples = (name, "sizes", "steps", "measure regimes")
         written = set().union(*(used(tomllib.loads(EXAMPLES[one])) for one in examples))
         missing = [key for key in keys(model) if key not in written]
         assert not missing, f"{title}: {missing}"

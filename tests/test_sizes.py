@@ -78,7 +78,7 @@ def test_the_result_is_that_of_the_sizes_by_themselves(study):
     assert dataset["dimension"].dims == ("N", "dt", "net")
     assert dataset["N"].attrs["long_name"] == "N (in units)"
     for place, n in enumerate((3, 2, 1)):
-        one = study(WHOLE).of_size(place)
+        one = study(WHOLE).of_cell(place)
         block = {"N": np.array([n]), "dt": np.array([0.5, 1.0]), "net": np.array([0, 7])}
         weights = build_weights(one, rd.Rate(n), block)
         assert weights["weight_hh"].shape == (1, 1, 2, n, n)
@@ -99,7 +99,7 @@ def test_the_result_is_that_of_the_sizes_by_themselves(study):
 
 
 def test_draws_depend_on_the_size_only_among_several(study):
-    first = {place: build_weights(study().of_size(place), rd.Rate(n), block(n)) for place, n in ((0, 3), (1, 2))}
+    first = {place: build_weights(study().of_cell(place), rd.Rate(n), block(n)) for place, n in ((0, 3), (1, 2))}
     assert not np.isin(first[1]["weight_hh"] * np.sqrt(2), first[0]["weight_hh"] * np.sqrt(3)).any()
     alone = study(('units = "N"', "units = 3"), ("N = [3, 2, 1]\n", ""))
     drawn = build_weights(alone, rd.Rate(3), {"dt": np.array([0.5]), "net": np.array([0, 7])})["weight_hh"]
@@ -141,7 +141,7 @@ def test_points_have_one_size(study):
     assert found["orbit"].sizes["component"] == 2
     assert found["index"] == 7
     assert points(study(), [{"N": 1, "net": 0}, {"N": 1, "net": 7}])["orbit"].sizes["component"] == 1
-    with pytest.raises(InputError, match="networks of several sizes, N, cannot be looked at together"):
+    with pytest.raises(InputError, match="networks of several values of N cannot be looked at together"):
         points(study(), [{"N": 1}, {"N": 2}])
 
 
@@ -193,7 +193,7 @@ MISTAKES = [
     (('units = "N"', 'units = "M"'), "[cell] units = 'M': neither a number nor an axis; known: dt, N, net"),
     (("[3, 2, 1]", "[3, 2, 0]"), "[axes] N: 0: the number of units must be a whole number from 1 up"),
     (("[3, 2, 1]", "[3.5, 2, 1]"), "[axes] N: 3.5: the number of units must be a whole number"),
-    (("k = 1", ""), "exponents has 3, 2, 1 exponents over the axis N of sizes: give [measure.lyapunov] keep (or k)"),
+    (("k = 1", ""), "exponents has 3, 2, 1 exponents over the axis N: give [measure.lyapunov] keep (or k)"),
     (("k = 1", "k = 2"), "[measure.lyapunov] k = 2: this cell has 1 exponent"),
     (("k = 1", "keep = 2"), "[measure.lyapunov] keep = 2: 1 are computed"),
     (("k = 1", "whole_up_to = 2"), "whole_up_to: without k all are computed"),

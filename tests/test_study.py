@@ -131,7 +131,11 @@ MISTAKES = [
     ("[0, 1, 5]", "[]", "[axes] net: the list is empty"),
     ("[0, 1, 5]", "[0, 1, 1]", "[axes] net: its values must rise (or fall)"),
     ("[0, 1, 5]", '[0, "1"]', "[axes] net"),
-    ("[0, 1, 5]", "7", "[axes] net: expected {start = ..., stop = ..., num = ...} or a list of numbers, got 7"),
+    (
+        "[0, 1, 5]",
+        "7",
+        "[axes] net: expected {start = ..., stop = ..., num = ...} or a list of numbers, or of texts, got 7",
+    ),
     ("[0, 1, 5]", "[-1, 0]", "axis 'net' gives seeds, which must be whole numbers from 0 up"),
     ("[0, 1, 5]", "[0, 0.5]", "axis 'net' gives seeds"),
     ("net = [", "steps = [1]\nnet = [", "[axes] steps: the results use this name"),

@@ -23,7 +23,7 @@ from .minimal import MGU, UGRNN, MinimalRNN
 from .network import Bidirectional, Stack
 from .oscillator import CoRNN, UnICORNN
 from .plrnn import PLRNN
-from .steps import RK4, Euler, ExponentialEuler, Midpoint, RungeKutta, SymplecticEuler, Tableau
+from .steps import RK4, STEPS, Euler, ExponentialEuler, Midpoint, RungeKutta, SymplecticEuler, Tableau
 
 # The families: every kind of cell above that neither is the general one nor a step of any field.
 CELLS: dict[str, Callable[..., Cell]] = {
@@ -35,6 +35,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
 __all__ = [
     "CELLS",
     "RK4",
+    "STEPS",
     "Bidirectional",
     "Cell",
     "Euler",

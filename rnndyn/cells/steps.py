@@ -244,3 +244,13 @@ class Rates(_Step):
     """s <- f(s): the field itself as a map of its state, whatever dt."""
 
     chain = staticmethod(rates)
+
+
+# By name, as a study file or a linear test chooses one.
+STEPS: dict[str, type[_Step]] = {
+    "euler": Euler,
+    "midpoint": Midpoint,
+    "rk4": RK4,
+    "symplectic": SymplecticEuler,
+    "exponential": ExponentialEuler,
+}

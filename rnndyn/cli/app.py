@@ -61,9 +61,9 @@ def read_one(path: Path, changes: list[str] | None) -> "Study":
 
 def note_code(study: "Study | Overview") -> None:
     """Say on stderr that a study runs code of its own."""
-    cell = getattr(study, "cell", None)
-    if cell is not None and cell.file is not None:
-        print(f"{study.file} runs the code in {cell.file}", file=sys.stderr)
+    for file in dict.fromkeys(one.cell.file for one in study.cells()) if hasattr(study, "cells") else ():
+        if file is not None:
+            print(f"{study.file} runs the code in {file}", file=sys.stderr)
 
 
 def _change(text: str) -> tuple[str, Any]:

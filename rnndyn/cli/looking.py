@@ -1,7 +1,7 @@
 """`rnndyn check` and `rnndyn show`: a study before it runs, and one point of its grid closely."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,7 +96,7 @@ def show(
         dataset = open_result(result)
         study = study_of(dataset)
         note_code(study)
-    wanted = _place(at)
+    wanted = _place(study, at)
     place_of(study, wanted, f"{result}: --at")
     found = points(study, wanted, threads=threads)
     _print(study, found, dataset, wanted)
@@ -107,39 +107,46 @@ def show(
         typer.echo(figure)
 
 
-def _place(text: str) -> dict[str, float]:
-    """Return {axis: value} of "w=2,b=0.5"."""
-    place = {}
+def _place(study: "Study", text: str) -> dict[str, float | str]:
+    """Return {axis: value} of "w=2,b=0.5,method=rk4"."""
+    place: dict[str, float | str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, value = part.partition("=")
+        name, _, value = (word.strip() for word in part.partition("="))
         try:
-            place[name.strip()] = float(value)
+            place[name] = value if value and name in study.axes and study.axes[name].is_text else float(value)
         except ValueError:
             raise InputError(f"--at {part}: expected AXIS=NUMBER, as in --at w=2,b=0.5") from None
     return place
 
 
-def _moved(study: "Study", found: "xr.Dataset", wanted: dict[str, float]) -> Iterator[str]:
+def _moved(study: "Study", found: "xr.Dataset", wanted: "Mapping[str, float | str]") -> Iterator[str]:
     """Say where the point shown is not the point asked for."""
     for name in study.axes:
-        value = found[name].item()
+        value = _short(found[name].item())
         if name not in wanted:
-            yield f"{name} not given: its middle, {value:.4g}"
-        elif f"{wanted[name]:.4g}" != f"{value:.4g}":
-            yield f"{name} = {wanted[name]:.4g} is not on the grid: nearest grid point {name} = {value:.4g}"
+            yield f"{name} not given: its middle, {value}"
+        elif (asked := _short(wanted[name])) != value:
+            yield f"{name} = {asked} is not on the grid: nearest grid point {name} = {value}"
 
 
-def _print(study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None", wanted: dict[str, float]) -> None:
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _print(
+    study: "Study", found: "xr.Dataset", dataset: "xr.Dataset | None", wanted: "Mapping[str, float | str]"
+) -> None:
     from rich.console import Console
     from rich.table import Table
+
+    from rnndyn.sweep.part import in_words
 
     table = Table(box=None, pad_edge=False, show_header=False)
     for style in ("bold", None):
         table.add_column(no_wrap=True, style=style)
     add = table.add_row
-    add(
-        "at", ", ".join(f"{name} = {found[name].item():g}" for name in study.axes) + f" (point {found['index'].item()})"
-    )
+    point = ", ".join(f"{name} = {in_words(found[name].item())}" for name in study.axes)
+    add("at", f"{point} (point {found['index'].item()})")
     for words in _moved(study, found, wanted):
         add("", words)
     statuses = (("exponents", "status"), ("gradient", "gradient_status"), ("orbit", "trajectory_status"))

@@ -7,13 +7,14 @@ from .machine import threads as available_threads
 __all__ = ["available_threads", "describe", "fingerprint", "numba_version"]
 
 
-def fingerprint(cell) -> str:
-    """Digest of all that a cell's numbers come from: its rules with what they reach, and the package's sources."""
+def fingerprint(*cells) -> str:
+    """Digest of all that cells' numbers come from: their rules with what they reach, and the package's sources."""
     from .cache import sources_digest
     from .rule import bind
 
     sources = sources_digest(("cells", "kernels", "dynamics", "sweep"))
-    return hashlib.sha256((bind(cell).digest + sources).encode()).hexdigest()
+    rules = dict.fromkeys(bind(cell).digest for cell in cells)
+    return hashlib.sha256(("".join(rules) + sources).encode()).hexdigest()
 
 
 def numba_version() -> str:

@@ -60,8 +60,8 @@ def _layers(dataset: "xr.Dataset", study: "Study") -> list[Picture]:
         return []
     drawn = [complete_for(dataset, entry, study.axes) for entry in study.figure]
     fit = [one for one in drawn if one.kind == "map" and {one.x, one.y} <= set(long) and not one.mean]
-    if study.size_axis is not None:  # the points of one page have one size
-        fit = [one for one in fit if study.size_axis not in (one.x, one.y)]
+    if study.cell_axis is not None:  # the points of one page have one cell
+        fit = [one for one in fit if study.cell_axis not in (one.x, one.y)]
         if not fit:
             return []
     if not fit:

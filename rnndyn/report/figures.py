@@ -144,7 +144,8 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
         plot.map(data, status=shown, title=title, ax=canvas, **options)
     elif drawing.kind == "curve":
         shown = picture.status if picture.status is None or data.ndim == 1 else _worst(picture.status)
-        plot.curve(data, x=drawing.x, error=picture.error, status=shown, theory=picture.theory, title=title, ax=canvas)
+        options = {"x": drawing.x, "error": picture.error, "theory": picture.theory, "log": drawing.log}
+        plot.curve(data, status=shown, title=title, ax=canvas, **options)
     elif drawing.kind == "limit":
         options = {"x": drawing.x, "terms": drawing.terms, "theory": picture.theory}
         plot.limit(data, error=picture.error, title=title, ax=canvas, **options)
@@ -179,6 +180,8 @@ def _fixed(picture: Picture) -> dict[str, float]:
 def _caption(picture: Picture, legend: list[str], random: bool) -> str:
     drawing = picture.drawing
     parts = [words.reading(drawing.kind, drawing.variable)]
+    if "y" in drawing.log and np.any(picture.data.values < 0):
+        parts.append("The sizes of the values, without their sign.")
     if picture.band and drawing.kind == "curve":
         parts.append(f"Band: {picture.band}.")
     elif drawing.kind == "limit":

@@ -20,27 +20,37 @@ MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
 JOINED = 100  # points in a plane: more are not joined by lines
 NAMED = len(style.SERIES)
 CROSS: dict[str, Any] = {"linestyle": "none", "marker": "x", "markeredgewidth": 2.0}
+LEAST = 0.1  # of a value: how far below it a band reaches at most on a logarithmic scale
 FLOOR = -60.0  # nat: of a gradient less is nothing to anybody, and would squeeze the rest (exp(-60) is 1e-26)
 
 
-def curve(canvas: "Canvas", data: "xr.DataArray", error: "xr.DataArray | None", zero: bool = True) -> None:
-    """Draw `data` (x) or (series, x) with bands of +- `error` (of the same shape); gaps where it is not finite."""
+def curve(
+    canvas: "Canvas", data: "xr.DataArray", error: "xr.DataArray | None", zero: bool = True, log: str = ""
+) -> None:
+    """Draw `data` (x) or (series, x) with bands of +- `error` (of the same shape); gaps where it is not finite.
+
+    log: scales that are logarithmic; on that of the values stands their size, and zero is a gap.
+    """
     x = data.dims[-1]
     at = data[x].values.astype(float)
-    if zero:
+    if zero and "y" not in log:
         canvas.ax.axhline(0.0, color=style.SOFT, linewidth=1.0, zorder=0.5)
     for number, (label, values, form) in enumerate(_series(data)):
         values = np.where(np.isfinite(values), values, np.nan)
+        if "y" in log:
+            values = np.where(values == 0.0, np.nan, np.abs(values))
         if error is not None:
             spread = np.atleast_2d(error.values)[number]
-            canvas.ax.fill_between(at, values - spread, values + spread, color=form["color"], alpha=0.25, linewidth=0)
+            low = np.maximum(values - spread, LEAST * values) if "y" in log else values - spread
+            canvas.ax.fill_between(at, low, values + spread, color=form["color"], alpha=0.25, linewidth=0)
         step = -(-len(at) // MARKED)
         (line,) = canvas.ax.plot(at, values, label=label, markevery=(number * step // NAMED, step), **form)
         if label:
             canvas.handles.append(line)
     canvas.ax.set_xlabel(words.axis(data[x]))
-    canvas.ax.set_ylabel(words.scale(data))
+    canvas.ax.set_ylabel(words.scale(data, size="y" in log and bool(np.any(data.values < 0))))
     _floor(canvas, data)
+    canvas.ax.set(**{f"{name}scale": "log" for name in log})
     if at.min() < at.max():
         canvas.ax.set_xlim(at.min(), at.max())
 
@@ -60,9 +70,10 @@ def _floor(canvas: "Canvas", data: "xr.DataArray") -> None:
         canvas.ax.set_ylim(FLOOR, high + 0.05 * (high - FLOOR))
 
 
-def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray[Any]]) -> None:
+def theory_lines(canvas: "Canvas", x: NDArray[Any], curves: Mapping[str, NDArray[Any]], log: str = "") -> None:
     """Draw theory over lines: {label: values (x) or (line, x)}, dashed; equal lines once."""
     for number, (label, values) in enumerate(curves.items()):
+        values = np.abs(values) if "y" in log else values
         dashes = style.THEORY[number % len(style.THEORY)]
         for row in np.unique(np.atleast_2d(values), axis=0):
             (line,) = canvas.ax.plot(x, row, color=_ink(), linewidth=1.1, linestyle=dashes, label=label, zorder=3)

@@ -234,7 +234,7 @@
     const margin = 2 * (errors[p * data.spectrum.count] || 0);
     const clear = first - margin > 0 ? "nearby states part" : first + margin < 0 ? "nearby states meet" : "on the border";
     const verdict = Number.isNaN(first) ? "it leaves every bound" : clear;
-    const fixed = Object.entries(data.held).map(([name, value]) => `, ${name} = ${words(value, 4)} (fixed)`).join("");
+    const fixed = Object.entries(data.held).map(([name, value]) => `, ${name} = ${typeof value === "string" ? value : words(value, 4)} (fixed)`).join("");
     $("chosen").textContent = `Chosen: ${ax.name} = ${words(x, 4)}, ${ay.name} = ${words(y, 4)}${fixed}: ${verdict}`;
     drawOrbit(p);
     drawProfile(p);

@@ -16,6 +16,7 @@ from rnndyn.report.words import plain
 if TYPE_CHECKING:
     import xarray as xr
 
+    from rnndyn.sweep.axis import Axis
     from rnndyn.sweep.study import Study
 
 __all__ = ["TABLE_LIMIT", "Page"]
@@ -177,11 +178,9 @@ def _sentence(number: Number) -> str:
 def _computed(dataset: "xr.Dataset", study: "Study", manifest: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the lines (what, how) that tell how the result was made."""
     cell, run, identity = json.loads(dataset.attrs["cell"]), study.run, manifest["identity"]
-    keywords = ", ".join(f"{key} = {value}" for key, value in (study.cell.model_extra or {}).items())
-    axes = [
-        f"{name}: {len(axis.values)} from {axis.values[0]:g} to {axis.values[-1]:g}"
-        for name, axis in study.axes.items()
-    ]
+    told = {"step": study.cell.step} if study.cell.step else {}
+    keywords = ", ".join(f"{key} = {value}" for key, value in (told | (study.cell.model_extra or {})).items())
+    axes = [f"{name}: {_values(axis)}" for name, axis in study.axes.items()]
     weights = [f"{name} = {json.dumps(value)}" for name, value in study.weights.items()]
     steps = f"{run.steps}" + (f" after a transient of {run.transient}" if run.transient else "")
     options = study.measure.lyapunov
@@ -205,15 +204,25 @@ def _computed(dataset: "xr.Dataset", study: "Study", manifest: dict[str, Any]) -
     ]
 
 
+def _values(axis: "Axis") -> str:
+    """Return what an axis holds: how many numbers from where to where, or its texts."""
+    if axis.is_text:
+        return ", ".join(axis.values)
+    return f"{len(axis.values)} from {axis.values[0]:g} to {axis.values[-1]:g}"
+
+
 def _python(dataset: "xr.Dataset", study: "Study", directory: Path) -> str:
     """Return three lines that reopen the result and look up one point of it."""
     path = "result.zarr" if directory.is_absolute() else f"{directory.as_posix()}/result.zarr"
-    place = ", ".join(f"{name}={axis.values[len(axis.values) * 3 // 4]:.3g}" for name, axis in study.axes.items())
+    at = {name: axis.values[len(axis.values) * 3 // 4].item() for name, axis in study.axes.items()}
+    place = ", ".join(f"{name}={value:.3g}" for name, value in at.items() if not isinstance(value, str))
+    texts = [f"isel({name}={len(study.axes[name].values) * 3 // 4})" for name in at if isinstance(at[name], str)]
+    chosen = ".".join([*texts, *([f'sel({place}, method="nearest")'] if place else [])])
     first = next(name for name in ("exponents", "log_norms", "attractors", "regime") if name in dataset)
     return "\n".join(
         [
             "import xarray as xr",
             f'ds = xr.open_zarr("{path}")',
-            f'print(ds.{first}.sel({place}, method="nearest").values)',
+            f"print(ds.{first}.{chosen}.values)",
         ]
     )

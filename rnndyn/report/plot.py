@@ -86,21 +86,25 @@ def curve(
     error: "xr.DataArray | None" = None,
     status: "xr.DataArray | None" = None,
     theory: "Theory | None" = None,
+    log: str = "",
     title: str | None = None,
     ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
     """Draw `data` over one dimension, with bands of +- `error`; a second dimension becomes several lines.
 
     x: the dimension to the right (the first). status: points (x) that are not OK are hatched and counted.
-    theory: {label: a function of x, or values at each x (and line)}; drawn dashed.
+    theory: {label: a function of x, or values at each x (and line)}; drawn dashed. log: "x", "y" or "xy", which scales
+    are logarithmic; of the values, their size is drawn then, without its sign.
     """
     data = _array(data, "data")
     data = _lines(data, x, "rd.plot.curve draws one dimension, and a second as several lines")
+    if log not in ("", "x", "y", "xy"):
+        raise InputError(f"log = {log!r}: expected 'x', 'y', 'xy' or '' for none")
     with style.on(ax) as canvas:
-        lines.curve(canvas, data, _like(error, data, "error"))
+        lines.curve(canvas, data, _like(error, data, "error"), log=log)
         if status is not None:
             maps.statuses(canvas, _status(status, data[0] if data.ndim == 2 else data))
-        lines.theory_lines(canvas, data[data.dims[-1]].values, _forms(theory, data))
+        lines.theory_lines(canvas, data[data.dims[-1]].values, _forms(theory, data), log)
         canvas.ax.set_title(words.title(data) if title is None else title)
         return canvas.ax
 
@@ -244,7 +248,9 @@ def _squeezed(data: "xr.DataArray", keep: tuple[str, ...], task: str) -> "xr.Dat
     """Drop dimensions of length 1 that are not drawn; raises InputError for one that needs a choice."""
     more = [str(name) for name in data.dims if name not in keep and data.sizes[name] > 1]
     if more:
-        choice = f".sel({more[0]}={words.plain(data[more[0]].values[0]).replace('−', '-')}) or .mean({more[0]!r})"
+        first = words.plain(data[more[0]].values[0]).replace("−", "-")
+        picked = f"isel({more[0]}=0)" if data[more[0]].dtype.kind in "UOT" else f"sel({more[0]}={first})"
+        choice = f".{picked} or .mean({more[0]!r})"
         raise InputError(f"data has the dimensions {_listed(data)}: {task}; choose with {choice}")
     return data.isel({name: 0 for name in data.dims if name not in keep})
 

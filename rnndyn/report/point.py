@@ -40,7 +40,7 @@ def draw_point(found: "xr.Dataset", study: "Study", path: Path) -> None:
         below.set(title=words.title(found["exponents"]), ylabel=words.scale(found["exponents"]))
         below.set_xlabel(words.axis(found["exponent"]))
         below.xaxis.get_major_locator().set_params(integer=True)
-        figure.suptitle(", ".join(f"{name} = {found[name].item():g}" for name in study.axes))
+        figure.suptitle(", ".join(f"{name} = {words.plain(found[name].item(), 6)}" for name in study.axes))
         buffer = io.BytesIO()
         figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=160)
     files.write(path, buffer.getvalue())

@@ -177,7 +177,7 @@ class Canvas:
 
     def shrink(self) -> None:
         """Make a figure that is all ours a small one: the picture and the names of its axes, nothing else."""
-        from matplotlib.ticker import FixedLocator, MaxNLocator
+        from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator
 
         if self.bar is not None:
             self.bar.remove()
@@ -187,6 +187,8 @@ class Canvas:
         for axis in (self.ax.xaxis, self.ax.yaxis):
             if isinstance(axis.get_major_locator(), FixedLocator):  # labels of their own: the first few
                 axis.set_ticks(axis.get_ticklocs()[:4], [label.get_text() for label in axis.get_ticklabels()[:4]])
+            elif axis.get_scale() == "log":
+                axis.set_major_locator(LogLocator(numticks=4))
             else:
                 axis.set_major_locator(MaxNLocator(3))
             axis.label.set_fontsize(11 if len(axis.label.get_text()) < 26 else 9)

@@ -34,8 +34,13 @@ def superscript(number: int) -> str:
     return str(number).translate(SUPERSCRIPTS)
 
 
-def plain(value: float, digits: int = 4) -> str:
-    """Return a number with a real minus sign, a very large or small one with a power of ten: "−1.5 · 10⁻²³"."""
+def plain(value: float | str, digits: int = 4) -> str:
+    """Return a number with a real minus sign, a very large or small one with a power of ten: "−1.5 · 10⁻²³".
+
+    A text stays as it is.
+    """
+    if isinstance(value, str):
+        return str(value)
     text, _, power = f"{float(value):.{digits}g}".partition("e")
     text = text.replace("-", "−").replace("inf", "∞")
     return f"{text} · 10{superscript(int(power))}" if power else text
@@ -81,10 +86,12 @@ def _exponent(data: "xr.DataArray") -> str:
     return f"λ{subscript(number)}" if number else "λ"
 
 
-def scale(data: "xr.DataArray") -> str:
-    """Return the label of a quantity's scale: its symbol and unit."""
+def scale(data: "xr.DataArray", size: bool = False) -> str:
+    """Return the label of a quantity's scale: its symbol and unit; size: of its size, without the sign."""
     unit = data.attrs.get("units", "")
     unit = f" ({unit})" if unit not in ("", "1") else ""
+    if size:
+        return f"|{scale(data).removesuffix(unit)}|{unit}"
     if data.name == "exponents":
         return _exponent(data) + unit
     if data.name == "exponents_stderr":

@@ -13,14 +13,16 @@ from rnndyn.sweep.part import Listed, Part
 
 __all__ = ["Axis"]
 
-EXPECTED = "expected {start = ..., stop = ..., num = ...} or a list of numbers"
+Name = Annotated[str, Field(min_length=1)]
+EXPECTED = "expected {start = ..., stop = ..., num = ...} or a list of numbers, or of texts"
 
 
 class Axis(Part):
     """An entry of `[axes]`: `{start, stop, num}`, both ends included, or a list of numbers.
 
     Whatever names the axis is swept over it: a weight, a bias, a parameter of the cell (a leak, a step size), the gain
-    or seed of an initialiser, an input's amplitude. "-w" is the axis with its sign changed.
+    or seed of an initialiser, an input's amplitude. "-w" is the axis with its sign changed. A list of texts is for a
+    key of `[cell]`.
     """
 
     start: FiniteFloat | None = Field(default=None, description="the first value; needed, but in a list")
@@ -29,12 +31,18 @@ class Axis(Part):
         default=None, description="how many values; needed, but in a list"
     )
     scale: Literal["linear", "log"] = Field(default="linear", description="equal steps, or equal ratios")
-    listed: Annotated[tuple[int | FiniteFloat, ...], Listed] | None = None
+    listed: (
+        Annotated[tuple[int | FiniteFloat, ...], Listed]
+        | Annotated[tuple[Name, ...], Listed, Field(min_length=1)]
+        | None
+    ) = None
 
     @validator(mode="before")
     @classmethod
     def _from_list(cls, value: Any) -> Any:
         if isinstance(value, list):
+            if len({isinstance(entry, str) for entry in value}) > 1:
+                raise ValueError("a list of numbers or of texts, not of both")
             return {"listed": value}
         if not isinstance(value, Mapping):
             raise ValueError(f"{EXPECTED}, got {value!r}")
@@ -52,6 +60,10 @@ class Axis(Part):
                 raise ValueError(f"scale = 'log' needs start and stop of one sign, not {self.start:g} to {self.stop:g}")
         if not len(self.values):
             raise ValueError("the list is empty: an axis needs at least one value")
+        if self.is_text:
+            if len(set(self.values)) < len(self.values):
+                raise ValueError("a text stands in it twice")
+            return self
         rise = np.diff(self.values)
         if not (np.all(rise > 0) or np.all(rise < 0)):
             raise ValueError("its values must rise (or fall) from each to the next, without repetition")
@@ -64,9 +76,14 @@ class Axis(Part):
         written = {"start": self.start, "stop": self.stop, "num": self.num}
         return written | ({"scale": self.scale} if self.scale != "linear" else {})
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds texts, which choose the cell, and no numbers."""
+        return self.values.dtype.kind == "U"
+
     @functools.cached_property
     def values(self) -> NDArray[Any]:
-        """The coordinate values, float64 (int64 for a list of whole numbers), shape (num,)."""
+        """The coordinate values, float64 (int64 for a list of whole numbers, `<U` of texts), shape (num,)."""
         if self.listed is not None:
             return np.array(self.listed)
         spaced = np.geomspace if self.scale == "log" else np.linspace

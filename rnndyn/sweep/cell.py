@@ -28,6 +28,11 @@ class CellTable(Part):
         description="the number of units, or an axis of sizes; needed, but for a ready cell in a file",
     )
     inputs: Natural = Field(default=0, description="the number of inputs")
+    step: str | None = Field(
+        default=None,
+        description="the step that is taken of the cell's vector field: `euler`, `midpoint`, `rk4`, `symplectic`, "
+        "`exponential`, or an axis of these; the cell's own",
+    )
 
     @property
     def file(self) -> str | None:
@@ -40,29 +45,64 @@ def make_cell(table: CellTable, folder: Path) -> Any:
 
     A file is looked for from `folder`, that of the study, and run.
     """
-    from rnndyn.cells import CELLS
+    from rnndyn.cells import CELLS, Field
 
     if table.file is None:
         if table.kind.endswith(".py"):
             raise InputError(f'[cell] kind = {table.kind!r}: which cell of it? Write "{table.kind}:Name"')
         if table.kind not in CELLS:
             raise InputError(f"[cell] kind = {table.kind!r}: no such cell; {suggestion(table.kind, CELLS)}")
-        return _construct(table, table.kind, CELLS[table.kind])
-    made, name = _own(table, folder), table.kind.rpartition(":")[2]
+        made, name = CELLS[table.kind], table.kind
+    else:
+        made, name = _own(table, folder), table.kind.rpartition(":")[2]
+    if table.step is not None:
+        return _stepped(table, name, made)
+    if isinstance(made, Field):
+        raise InputError(f'[cell] kind = {table.kind!r}: a vector field: say by which step, as in step = "euler"')
+    return _construct(table, name, made) if isinstance(made, type) else _ready(table, name, made)
+
+
+def _stepped(table: CellTable, name: str, made: Any) -> Any:
+    """Return the cell that takes a step of a family's vector field, or of one in a file."""
+    from rnndyn.cells import CELLS, STEPS, Field
+
+    where = f"[cell] step = {table.step!r}"
+    step: Any = STEPS.get(str(table.step))
+    if step is None:
+        raise InputError(f"{where}: no step and no axis; {suggestion(table.step, STEPS)}")
+    if isinstance(made, type) and issubclass(made, step):
+        return _construct(table, name, made)  # the family's own step
     if isinstance(made, type):
-        return _construct(table, name, made)
-    return _ready(table, name, made)
+        dt = (table.model_extra or {}).get("dt")
+        if not hasattr(made, "vector_field"):
+            having = ", ".join(kind for kind, cell in CELLS.items() if hasattr(cell, "vector_field"))
+            raise InputError(f"{where}: {name} has no vector field; remove step, or take one of {having}")
+        field = _construct(table, name, made.vector_field, step=True)
+        own = inspect.signature(made).parameters.get("dt")
+        dt = dt if dt is not None else 1.0 if own is None else own.default
+    else:
+        ready = _ready(table, name, made)
+        field = ready if isinstance(ready, Field) else getattr(ready, "field", None)
+        if field is None:
+            raise InputError(f"{where}: {name} is no step of a vector field; remove step")
+        dt = ready.parameters.get("dt")
+    if table.step == "symplectic" and len(field.parts) == 1:
+        raise InputError(f"{where}: {name} moves all fields at once, and that is the Euler step; take 'euler'")
+    try:
+        return step(field, **({} if dt is None else {"dt": dt}))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: {error}") from None
 
 
-def _construct(table: CellTable, name: str, make: Any) -> Any:
+def _construct(table: CellTable, name: str, make: Any, step: bool = False) -> Any:
     if table.units is None:
         raise InputError("[cell] units is missing")
-    options = dict(table.model_extra or {})
+    options = {key: value for key, value in (table.model_extra or {}).items() if not (step and key == "dt")}
     parameters = inspect.signature(make).parameters
     known = [key for key in parameters if key not in ("self", "units", "inputs")]
     for key in options:
         if key not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            hint = suggestion(key, ["kind", "units", "inputs", *known])
+            hint = suggestion(key, ["kind", "units", "inputs", "step", *known])
             raise InputError(f"[cell] {key}: {name} has no such keyword; {hint}")
     sizes = {"units": table.units} | ({"inputs": table.inputs} if "inputs" in parameters or table.inputs else {})
     try:
@@ -92,8 +132,8 @@ def _ready(table: CellTable, name: str, cell: Any) -> Any:
 
 
 def _own(table: CellTable, folder: Path) -> Any:
-    """Run the user's file and return the cell, or the class of cells, that it defines."""
-    from rnndyn.cells import Cell
+    """Run the user's file and return the cell, the class of cells or the vector field that it defines."""
+    from rnndyn.cells import Cell, Field
 
     file, _, name = table.kind.rpartition(":")
     where = f"[cell] kind = {table.kind!r}"
@@ -102,7 +142,7 @@ def _own(table: CellTable, folder: Path) -> Any:
         near = [found.name for found in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise InputError(f"{where}: there is no file {file} beside the study; {suggestion(path.name, near)}")
     module = _module(path, where)
-    cells = [key for key, value in vars(module).items() if _is_cell(value, Cell)]
+    cells = [key for key, value in vars(module).items() if _is_cell(value, Cell) or isinstance(value, Field)]
     if name not in cells:
         raise InputError(f"{where}: {file} defines no cell {name!r}; {suggestion(name, cells)}")
     return getattr(module, name)

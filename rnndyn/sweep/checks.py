@@ -24,17 +24,14 @@ RESERVED = ("exponent", "lag", "step", "component", "steps", RANDOM, ZERO)
 
 def check_study(study: "Study") -> None:
     """Raise InputError at the first thing in `study` that does not fit the rest."""
-    _check_sizes(study)
+    _check_choosers(study)
     for name in study.axes:
         if not name.isidentifier():
             raise InputError(f"[axes] {name!r}: a name of letters, digits and _ is needed (it becomes a dimension)")
         if name in RESERVED:
             raise InputError(f"[axes] {name}: the results use this name themselves; choose another")
-    for key, value in (study.cell.model_extra or {}).items():
-        if isinstance(value, str) and value in study.axes:
-            raise InputError(f"[cell] {key} = {value!r}: a parameter that is swept stands in [weights]")
-    for one in study.sizes():
-        _check_size(one)
+    for one in study.cells():
+        _check_cell(one)
     for name in study.axes:
         if not users(study, name):
             raise InputError(f"[axes] {name}: no entry of [weights] uses this axis; use it there or remove it")
@@ -43,32 +40,39 @@ def check_study(study: "Study") -> None:
         plan(study)
 
 
-def _check_sizes(study: "Study") -> None:
-    """Check the axis that `units` names, if it does."""
-    name = study.size_axis
-    if name is None:
-        return
-    if name not in study.axes:
-        raise InputError(f"[cell] units = {name!r}: neither a number nor an axis; {suggestion(name, study.axes)}")
-    for value in study.axes[name].values:
-        if value < 1 or value != int(value):
-            raise InputError(f"[axes] {name}: {value:g}: the number of units must be a whole number from 1 up")
+def _check_choosers(study: "Study") -> None:
+    """Check the axis that a key of `[cell]` names, if one does: sizes for `units`, texts for the others."""
+    units, several = study.cell.units, study.choosers
+    if isinstance(units, str) and units not in study.axes:
+        raise InputError(f"[cell] units = {units!r}: neither a number nor an axis; {suggestion(units, study.axes)}")
+    for key, name in several.items():
+        axis = study.axes[name]
+        if key == "units":
+            for value in axis.values:
+                if axis.is_text or value < 1 or value != int(value):
+                    raise InputError(f"[axes] {name}: {value}: the number of units must be a whole number from 1 up")
+        elif not axis.is_text:
+            raise InputError(f"[cell] {key} = {name!r}: a parameter that is swept stands in [weights]")
+    if len(several) > 1:
+        raise InputError(f"[cell] {' and '.join(several)} name an axis each: only one axis can choose the cell")
 
 
-def _check_size(study: "Study") -> None:
-    """Check weights, start and inputs against the cell of one size."""
-    cell = study.make_cell()
+def _check_cell(study: "Study") -> None:
+    """Check weights, start and inputs against one cell."""
     try:
+        cell = study.make_cell()
         check_weights(study, cell)
         check_start(study, cell)
         check_inputs(study, cell, study.longest())
     except InputError as error:
-        raise InputError(f"{error}" + (f" (of {study.size} units)" if study.size else "")) from None
+        chosen = f"{study.size} units" if study.size else study.one_cell
+        known = chosen is None or chosen in str(error)
+        raise InputError(f"{error}" + ("" if known else f" (of {chosen})")) from None
 
 
 def users(study: "Study", axis: str) -> list[str]:
-    """Return what uses an axis: the number of units, weights, inputs, the initial state."""
-    found = ["units"] if axis == study.size_axis else []
+    """Return what uses an axis: a key of `[cell]`, weights, inputs, the initial state."""
+    found = [key for key, name in study.choosers.items() if name == axis]
     found += [name for name, value in study.weights.items() if axis in axes_in(value)]
     if study.inputs is not None and axis in axes_in(study.inputs.model_dump(exclude={"kind", "file"})):
         found.append("inputs")

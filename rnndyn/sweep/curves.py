@@ -156,6 +156,8 @@ def _random_rate(study: "Study") -> dict[str, Any] | None:
     cell, weight, given = study.cell, study.weights.get("weight_hh"), dict(study.cell.model_extra or {})
     if cell.kind not in ("Elman", "Leaky", "Rate") or given.get("activation", "tanh") != "tanh":
         return None
+    if cell.step not in (None, "euler"):
+        return None
     if not set(study.weights) <= {"weight_hh", "dt"} or study.inputs is not None:
         return None
     if not isinstance(weight, Mapping) or weight.get("init") != "normal":

@@ -149,14 +149,14 @@ def _shortened(job: Job) -> tuple[Job, float]:
 
 
 def _points(job: Job) -> int:
-    """Return the number of grid points of one size."""
-    return job.study.points // (1 if job.study.size is None else job.study.shape[0])
+    """Return the number of grid points of one cell."""
+    return job.study.points // (1 if job.study.one_cell is None else job.study.shape[0])
 
 
 def _parts(job: Job, place: int, room: float) -> list[Chunk]:
-    """Return blocks of about `room` points that cover the grid of a job, the one at `place` of the axis of sizes."""
+    """Return blocks of about `room` points that cover the grid of a job, of the cell at `place` of the first axis."""
     shape = job.study.shape
-    if job.study.size is None:
+    if job.study.one_cell is None:
         return list(chunks(shape, fit(shape, room)))
     return [part for part in chunks(shape, (1, *fit(shape[1:], room))) if part.corner[0] == place]
 

@@ -122,6 +122,35 @@ terms = 1
 smallest = 4
 theory = "mean_field_mean"
 """,
+    "steps": """
+[cell]
+kind = "CoRNN"
+units = 2
+step = "method"           # or one of them: "rk4"
+
+[axes]
+method = ["euler", "symplectic", "rk4"]
+h = { start = 0.01, stop = 0.5, num = 4, scale = "log" }
+
+[weights]
+weight_hh = [[0.0, 2.0], [-2.0, 0.0]]
+dt = "h"
+
+[measure.lyapunov]
+derive = ["exponent_per_time"]
+
+[[figure]]
+kind = "curve"
+variable = "exponent_per_time"
+x = "h"
+at = { method = ["euler", "rk4"] }
+log = "x"
+
+[[number]]
+label = "Exponent per unit time by RK4"
+variable = "exponent_per_time"
+at = { method = "rk4", h = 0.01 }
+""",
     "axes": """
 [axes]
 w = { start = 0.5, stop = 1.5, num = 3 }

@@ -19,7 +19,7 @@ __all__ = ["AXES_OF_VARIABLES", "Drawing", "Figure", "complete", "complete_for"]
 
 Kind = Literal["map", "curve", "limit", "orbit", "profile", "trajectory"]
 Number = int | FiniteFloat
-Values = Annotated[tuple[Number, ...], Listed, Field(min_length=1)]
+Values = Annotated[tuple[Number | str, ...], Listed, Field(min_length=1)]
 Numbered = Annotated[tuple[Whole, ...], Listed, Field(min_length=1)]
 
 INDEX = {"exponents": "exponent", "exponents_stderr": "exponent", "trajectory": "component"}
@@ -48,7 +48,8 @@ class Figure(Part):
     )
     y: str | None = Field(default=None, description="what is drawn upwards, of a map; the next axis left")
     series: str | None = Field(
-        default=None, description="an axis drawn as several lines, of a curve, profile or trajectory; none"
+        default=None,
+        description="an axis drawn as several lines, of a curve, profile or trajectory; of a curve an axis of texts",
     )
     index: Whole | Numbered | Literal["all"] | None = Field(
         default=None, description="which exponents, or components of the state, counted from 1; 1, of a trajectory all"
@@ -56,7 +57,7 @@ class Figure(Part):
     plane: Annotated[tuple[Whole, Whole], Listed] | None = Field(
         default=None, description="of a trajectory, two components drawn against each other; all of them over the steps"
     )
-    at: dict[str, Number | Values] = Field(
+    at: dict[str, Number | str | Values] = Field(
         default={},
         description="values of axes that are not drawn, and the list of values that `series` is drawn at; the middle "
         "of each axis, the last lag, up to 8 lines",
@@ -66,6 +67,11 @@ class Figure(Part):
     )
     theory: Annotated[tuple[str, ...], Listed] = Field(
         default=(), description="closed forms drawn over it, by name (listed below); none"
+    )
+    log: Literal["", "x", "y", "xy"] | None = Field(
+        default=None,
+        description="of a curve, which of its scales are logarithmic, that of the values showing their size without "
+        'sign; `"x"` of an axis in equal ratios',
     )
     terms: Annotated[int, Field(ge=1, le=4)] = Field(
         default=1, description="of a limit, how many powers of 1/N are fitted: 1 is a line, 2 a parabola"
@@ -100,6 +106,7 @@ class Drawing:
     name: str | None
     terms: int = 1
     smallest: int | None = None
+    log: str = ""
 
 
 def complete(
@@ -122,12 +129,12 @@ def complete(
     if variable not in dims:
         raise InputError(f"{where}: this study does not measure it; {suggestion(variable, dims)}")
     own = dims[variable]
-    _names(where, figure, own, axes)
+    _names(where, figure, own, axes, coords)
     kind = figure.kind or _kind(figure, variable, own, coords)
     if VARIABLE.get(kind, variable) != variable:
         raise InputError(f"{where}: a figure of kind {kind!r} draws {VARIABLE[kind]!r}")
     x, y = _drawn(where, figure, kind, own, coords, axes)
-    series = figure.series or _series(figure, kind, own, coords, axes, x)
+    series = figure.series or _series(figure, kind, own, coords, x)
     if series in (x, y) and series is not None:
         raise InputError(f"{where}: series = {series!r} is drawn as an axis already; choose another")
     index = _index(where, figure, kind, variable, own, coords)
@@ -139,7 +146,8 @@ def complete(
         check_limit(where, str(x), coords[str(x)], figure.terms, figure.smallest)
     elif figure.terms > 1 or figure.smallest is not None:
         raise InputError(f"{where}: terms and smallest are of a figure of kind 'limit'")
-    shown = (figure.mean, figure.theory, figure.title, figure.name, figure.terms, figure.smallest)
+    log = _log(where, figure, kind, coords.get(str(x)))
+    shown = (figure.mean, figure.theory, figure.title, figure.name, figure.terms, figure.smallest, log)
     return Drawing(kind, variable, x, y, series, index, at, *shown)
 
 
@@ -149,13 +157,15 @@ def complete_for(dataset: "xr.Dataset", figure: Figure, axes: Iterable[str]) -> 
     return complete(figure, dims, {str(name): array.values for name, array in dataset.coords.items()}, tuple(axes))
 
 
-def _names(where: str, figure: Figure, own: tuple[str, ...], axes: tuple[str, ...]) -> None:
+def _names(where: str, figure: Figure, own: tuple[str, ...], axes: tuple[str, ...], coords: Mapping[str, Any]) -> None:
     """Check that every dimension named exists, and is named for one purpose."""
     shown = [name for name in own if name not in ("exponent", "component")]
     named = [("x", figure.x), ("y", figure.y), ("series", figure.series), *(("mean", name) for name in figure.mean)]
     for key, name in named:
         if name is not None and name not in shown:
             raise InputError(f"{where}: {key} = {name!r} is no axis of it; {suggestion(name, shown)}")
+        if key in ("x", "y") and _texts(coords[str(name)] if name else None):
+            raise InputError(f"{where}: {key} = {name!r}: texts have no order; draw them as lines, series = {name!r}")
     if figure.x is not None and figure.x == figure.y:
         raise InputError(f"{where}: x and y are both {figure.x!r}; a map needs two axes")
     for name in figure.mean:
@@ -168,8 +178,6 @@ def _names(where: str, figure: Figure, own: tuple[str, ...], axes: tuple[str, ..
             raise InputError(f"{where}: at.{name} = {values!r}: no axis of it; {suggestion(name, shown)}")
         if name in (figure.x, figure.y):
             raise InputError(f"{where}: at.{name}: this axis is drawn as well; do one of them")
-        if isinstance(values, tuple) and name != figure.series:
-            raise InputError(f"{where}: at.{name} is a list: add series = {name!r} to draw a line for each value")
 
 
 def _free(figure: Figure, own: tuple[str, ...], coords: Mapping[str, Any]) -> list[str]:
@@ -178,10 +186,20 @@ def _free(figure: Figure, own: tuple[str, ...], coords: Mapping[str, Any]) -> li
     return [name for name in own if name not in gone and len(coords[name]) > 1]
 
 
+def _texts(values: Any) -> bool:
+    """Whether the values of an axis are texts."""
+    return values is not None and np.asarray(values).dtype.kind in "UOT"
+
+
+def _ordered(names: Iterable[str], coords: Mapping[str, Any]) -> list[str]:
+    """Return those of the axes that hold numbers: texts have no order to be drawn over."""
+    return [name for name in names if not _texts(coords[name])]
+
+
 def _kind(figure: Figure, variable: str, own: tuple[str, ...], coords: Mapping[str, Any]) -> Kind:
     if variable == "trajectory":
         return "trajectory"
-    axes = {*_free(figure, own, coords), figure.x, figure.y} - {None}
+    axes = {*_ordered(_free(figure, own, coords), coords), figure.x, figure.y} - {None}
     return "map" if len(axes) > 1 and figure.series is None else "curve"
 
 
@@ -202,8 +220,11 @@ def _drawn(
         if kind == "profile" and len(coords["lag"]) < 2:
             raise InputError(f'{where}: only one lag is measured; add lags = "all" to [measure.gradient]')
         return (None if figure.plane else fixed), None
-    free = _free(figure, own, coords)
-    left = [name for name in (*free, *own) if name in axes and name not in (*figure.at, *figure.mean, figure.series)]
+    left = [
+        name
+        for name in _ordered((*_free(figure, own, coords), *own), coords)
+        if name in axes and name not in (*figure.at, *figure.mean, figure.series)
+    ]
     x = figure.x or next((name for name in left if name != figure.y), None)
     if x is None:
         raise InputError(f"{where}: no axis is left to draw it over; take one out of at or mean, or measure more")
@@ -215,12 +236,29 @@ def _drawn(
     return x, y
 
 
-def _series(
-    figure: Figure, kind: Kind, own: tuple[str, ...], coords: Mapping[str, Any], axes: tuple[str, ...], x: str | None
-) -> str | None:
-    """Return the axis that lines are drawn for: of a profile, the only one left."""
+def _series(figure: Figure, kind: Kind, own: tuple[str, ...], coords: Mapping[str, Any], x: str | None) -> str | None:
+    """Return the axis that lines are drawn for: of a profile the only one left, of a curve one of texts."""
     free = [name for name in _free(figure, own, coords) if name != x]
+    if kind in ("curve", "limit"):
+        several = [name for name in own if name in free or isinstance(figure.at.get(name), tuple)]
+        return next((name for name in several if _texts(coords[name])), None)
     return free[0] if kind == "profile" and len(free) == 1 else None
+
+
+def _log(where: str, figure: Figure, kind: Kind, values: Any) -> str:
+    """Return which scales are logarithmic: as the figure says, else x if its values have equal ratios."""
+    if figure.log and kind != "curve":
+        raise InputError(f"{where}: log = {figure.log!r}: only a curve has logarithmic scales, this is a {kind}")
+    if kind != "curve":
+        return ""
+    x = np.asarray(values, dtype=float)
+    positive = bool(np.all(x > 0))
+    if figure.log is not None and "x" in figure.log and not positive:
+        raise InputError(f"{where}: log = {figure.log!r}: {figure.x or 'x'} has values that are not positive")
+    if figure.log is not None or len(x) < 3 or not positive:
+        return figure.log or ""
+    ratios = np.diff(np.log(x))
+    return "x" if np.allclose(ratios, ratios[0], rtol=1e-6) and not np.allclose(np.diff(x), x[1] - x[0]) else ""
 
 
 def _index(
@@ -255,17 +293,19 @@ def _at(
         if name in taken:
             continue
         values, wanted = np.asarray(coords[name]), figure.at.get(name)
+        if isinstance(wanted, tuple) and name != series:
+            raise InputError(f"{where}: at.{name} is a list: add series = {name!r} to draw a line for each value")
         if name == series:
             every = values if len(values) <= SERIES else values[np.linspace(0, len(values) - 1, 6).round().astype(int)]
-            chosen = every if wanted is None else np.atleast_1d(np.asarray(wanted))
+            chosen = every.tolist() if wanted is None else wanted if isinstance(wanted, tuple) else (wanted,)
             at[name] = tuple(dict.fromkeys(_nearest(where, name, values, value) for value in chosen))
         elif wanted is None:
-            at[name] = values[-1 if name in ("lag", "step") else len(values) // 2].item()
+            at[name] = values.tolist()[-1 if name in ("lag", "step") else len(values) // 2]
         else:
             at[name] = _nearest(where, name, values, wanted)
     return at
 
 
-def _nearest(where: str, name: str, values: Any, wanted: Any) -> float | int:
-    found: float | int = values[nearest_place(f"{where}: at.{name}", values, wanted)].item()
+def _nearest(where: str, name: str, values: Any, wanted: Any) -> float | int | str:
+    found: float | int | str = values.tolist()[nearest_place(f"{where}: at.{name}", values, wanted)]
     return found

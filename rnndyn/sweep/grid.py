@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnndyn.errors import InputError
+from rnndyn.errors import InputError, suggestion
 
 __all__ = ["Chunk", "chunk_shape", "chunks", "fit", "nearest_place"]
 
@@ -64,11 +64,17 @@ def chunks(shape: tuple[int, ...], size: tuple[int, ...]) -> Iterator[Chunk]:
         yield Chunk(index, corner, tuple(map(slice, starts, stops)), first, lengths)
 
 
-def nearest_place(where: str, values: Any, wanted: float) -> int:
+def nearest_place(where: str, values: Any, wanted: float | str) -> int:
     """Return the place of the grid value nearest to `wanted`; raises InputError if it lies beyond the axis.
 
-    Beyond is more than one grid step outside; an axis of one value has no outside.
+    Beyond is more than one grid step outside; an axis of one value has no outside. Of texts it is the same one.
     """
+    texts = values.dtype.kind in "UOT"
+    if texts and wanted in values.tolist():
+        return values.tolist().index(wanted)
+    if texts or isinstance(wanted, str):
+        hint = suggestion(wanted, values.tolist()) if texts else "expected a number"
+        raise InputError(f"{where} = {wanted!r}: {hint}")
     low, high = values.min(), values.max()
     margin = (high - low) / max(len(values) - 1, 1)
     if len(values) > 1 and not low - margin <= wanted <= high + margin:

@@ -1,4 +1,4 @@
-"""The grid by sizes: networks of one size are one job, with a cell and measurements of its own."""
+"""The grid by cells: points of one cell (one size, one step) are a job, with measurements of its own."""
 
 import math
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ STEP = 8  # multiply-adds that a step takes beside its products
 
 @dataclass(frozen=True)
 class Job:
-    """The grid points of one size. `study` has that size; `work` are its measurements, `share` tells how much a step
+    """The grid points of one cell. `study` has that cell; `work` are its measurements, `share` tells how much a step
     takes beside one of the largest networks of the study."""
 
     study: "Study"
@@ -35,12 +35,14 @@ class Job:
 
     @property
     def operations(self) -> int:
-        """Multiply-adds of a step, about."""
-        return STEP + self.weights
+        """Multiply-adds of a step, about: a step of several stages uses the same weights several times."""
+        stages, gates = self.cell.stages, len(self.cell.gates)
+        uses = sum(len(stage.gates) for stage in stages) / gates if gates else len(stages)
+        return int(uses * (STEP + self.weights))
 
     @property
     def steps(self) -> float:
-        """What a point costs, in steps of a network of this size."""
+        """What a point costs, in steps of a network of this cell."""
         return sum(measurement.steps for measurement in self.work)
 
     @property
@@ -61,8 +63,8 @@ class Job:
 
 
 def jobs(study: "Study") -> list[Job]:
-    """Return the jobs of a study, one for each value of the axis of sizes, or the one that most studies have."""
-    places = range(1 if study.size_axis is None else study.shape[0])
+    """Return the jobs of a study, one for each value of the axis that chooses the cell, or the one that most have."""
+    places = range(1 if study.cell_axis is None else study.shape[0])
     found = [job_at(study, (place,)) for place in places]
     most = max(job.operations for job in found)
     return [replace(job, share=job.operations / most) for job in found]
@@ -70,30 +72,30 @@ def jobs(study: "Study") -> list[Job]:
 
 def job_at(study: "Study", place: tuple[int, ...]) -> Job:
     """Return the job that a place of the grid belongs to."""
-    one = study.of_size(place[0])
+    one = study.of_cell(place[0])
     cell = one.make_cell()
     return Job(one, cell, measurements(one, cell))
 
 
 def job_of(all_jobs: list[Job], chunk: Chunk) -> Job:
-    """Return the job that a chunk belongs to: sizes are the first axis, and no chunk mixes them."""
+    """Return the job that a chunk belongs to: cells are the first axis, and no chunk mixes them."""
     return all_jobs[chunk.corner[0]] if len(all_jobs) > 1 else all_jobs[0]
 
 
 def chunk_size(study: "Study", all_jobs: list[Job]) -> tuple[int, ...]:
-    """Return the size of a chunk along each axis: one size of networks, as many points as fit of the largest."""
+    """Return the size of a chunk along each axis: one cell, as many points as fit of the largest."""
     memory = max(job.bytes for job in all_jobs)
     operations = max(job.steps * job.weights for job in all_jobs)
-    first = 0 if study.size_axis is None else 1
+    first = 0 if study.cell_axis is None else 1
     return (*(1,) * first, *chunk_shape(study.shape[first:], memory, operations))
 
 
 def variables(study: "Study", all_jobs: list[Job]) -> list[Variable]:
-    """Return what comes out of the jobs; raises InputError for a variable that is longer for some sizes than others.
+    """Return what comes out of the jobs; raises InputError for a variable that is longer for some cells than others.
 
-    One that is measured at one size only is that size's.
+    One that is measured at one cell only is that cell's.
     """
-    name = study.size_axis
+    name = study.cell_axis
     found = []
     for several in zip(*([v for m in job.work for v in m.variables] for job in all_jobs), strict=True):
         first = several[0]
@@ -109,10 +111,10 @@ def variables(study: "Study", all_jobs: list[Job]) -> list[Variable]:
 
 
 def _differ(variable: str, dimension: str, lengths: list[int], axis: str) -> str:
-    """Say what to do about a variable whose length depends on the size of the network."""
+    """Say what to do about a variable whose length depends on the cell."""
     advice = {
         "exponent": "give [measure.lyapunov] keep (or k), a number that all of them have",
-        "component": "give [measure.trajectory] units and fields that all of them have, or one size in at",
+        "component": "give [measure.trajectory] units and fields that all of them have, or one value in at",
     }
     several = ", ".join(map(str, dict.fromkeys(lengths)))
-    return f"{variable} has {several} {dimension}s over the axis {axis} of sizes: {advice[dimension]}"
+    return f"{variable} has {several} {dimension}s over the axis {axis}: {advice[dimension]}"

@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.sweep.checks import users
@@ -24,7 +25,7 @@ OWN = {
 
 def coordinates(study: "Study", variables: list["Variable"]) -> dict[str, Coordinate]:
     """Return dimension name -> (values, attributes): first the study's axes in order, then the variables' own."""
-    result = {name: (axis.values, {"long_name": _meaning(study, name)}) for name, axis in study.axes.items()}
+    result = {name: (_stored(axis.values), {"long_name": _meaning(study, name)}) for name, axis in study.axes.items()}
     for variable in variables:
         for name, values in variable.dims.items():
             result[name] = (values, OWN[name])
@@ -38,10 +39,15 @@ def attributes(study: "Study", cell: Any, manifest: dict[str, Any]) -> dict[str,
         "study": study.model_dump_json(exclude_none=True),
         "cell": json.dumps(
             {key: getattr(cell, key) for key in ("name", "units", "inputs", "equation", "source")}
-            | ({} if study.size_axis is None else {"units": study.size_axis})
+            | {key: name for key, name in study.choosers.items() if key == "units"}
         ),
         "manifest": json.dumps(manifest),
     }
+
+
+def _stored(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the values of an axis as they are kept: texts of any length, the one kind that Zarr's format specifies."""
+    return values.astype(np.dtypes.StringDType()) if values.dtype.kind == "U" else values
 
 
 def _meaning(study: "Study", axis: str) -> str:

@@ -31,7 +31,7 @@ class Number(Part):
         default=None, description="a short name for `answer`; its label"
     )
     variable: str = Field(description="the variable it is of")
-    at: dict[str, int | FiniteFloat] = Field(
+    at: dict[str, int | FiniteFloat | str] = Field(
         default={}, description="values of axes, `lag` or `step` (the nearest of the grid); none"
     )
     index: Whole = Field(default=1, description="which exponent or component of the state, counted from 1")
@@ -107,7 +107,7 @@ def check_number(
     elif number.extrapolate is not None:
         _check_extrapolate(where, number, own, coords, shares)
     elif number.first is not None:
-        _check_first(where, number, own, free)
+        _check_first(where, number, own, coords, free)
     elif shares:
         if shares not in ([shares[0]], ["above", "below"]) or number.reduce is not None or number.show != "value":
             raise InputError(f"{where}: {shares[0]} gives a share of points; remove {_others(number, shares)}")
@@ -131,6 +131,7 @@ def _check_extrapolate(
     axis = str(number.extrapolate)
     if axis not in own:
         raise InputError(f"{where}: extrapolate = {axis!r}: no axis of it; {suggestion(axis, own)}")
+    _is_ordered(where, "extrapolate", axis, coords)
     if axis in number.at:
         raise InputError(f"{where}: extrapolate = {axis!r}: at has a value of this axis; do one of them")
     others = [*shares, *(["reduce"] if number.reduce else []), *(["first"] if number.first else [])]
@@ -138,6 +139,12 @@ def _check_extrapolate(
     if others:
         raise InputError(f"{where}: extrapolate averages by itself and gives a value: remove {' and '.join(others)}")
     check_limit(f"{where}: extrapolate = {axis!r}", axis, coords[axis], number.terms, number.smallest)
+
+
+def _is_ordered(where: str, key: str, axis: str, coords: Mapping[str, Any]) -> None:
+    """Raise InputError for an axis of texts."""
+    if np.asarray(coords[axis]).dtype.kind in "UOT":
+        raise InputError(f"{where}: {key} = {axis!r}: texts have no order; take an axis of numbers")
 
 
 def _check_region(where: str, number: Number, free: Sequence[str], shares: Sequence[str]) -> None:
@@ -161,9 +168,12 @@ def _check_region(where: str, number: Number, free: Sequence[str], shares: Seque
         raise InputError(f"{region}: {', '.join(free) or 'no axis'} left: it takes two axes; {more}")
 
 
-def _check_first(where: str, number: Number, own: Sequence[str], free: Sequence[str]) -> None:
+def _check_first(
+    where: str, number: Number, own: Sequence[str], coords: Mapping[str, Any], free: Sequence[str]
+) -> None:
     if number.first not in own:
         raise InputError(f"{where}: first = {number.first!r}: no axis of it; {suggestion(str(number.first), own)}")
+    _is_ordered(where, "first", str(number.first), coords)
     if number.first in number.at:
         raise InputError(f"{where}: first = {number.first!r}: at has a value of this axis; do one of them")
     if (number.above is None) == (number.below is None) or number.agrees_with is not None or number.show != "value":

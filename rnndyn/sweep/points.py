@@ -16,6 +16,7 @@ from rnndyn.sweep.measures import Arrays, Block, Measure
 from rnndyn.sweep.measures.gradient import GradientMeasure
 from rnndyn.sweep.measures.lyapunov import LyapunovMeasure
 from rnndyn.sweep.measures.trajectory import TrajectoryMeasure, component_names
+from rnndyn.sweep.part import in_words
 from rnndyn.sweep.run import cores
 from rnndyn.sweep.value import Together
 
@@ -32,7 +33,7 @@ HORIZON = 200  # lags of the profile, if the study measures no gradient
 
 def points(
     study: "Study",
-    at: Mapping[str, float] | Sequence[Mapping[str, float]],
+    at: Mapping[str, float | str] | Sequence[Mapping[str, float | str]],
     *,
     last: int | None = None,
     horizon: int | None = None,
@@ -53,10 +54,10 @@ def points(
     if not wanted:
         raise InputError("at: no point is named")
     places = [place_of(study, point) for point in wanted]
-    sizes = {0 if study.size_axis is None else place[0] for place in places}
-    if len(sizes) > 1:
-        raise InputError(f"networks of several sizes, {study.size_axis}, cannot be looked at together: choose one")
-    found = _look(closely(study, last, horizon).of_size(sizes.pop()), places, threads or cores())
+    cells = {0 if study.cell_axis is None else place[0] for place in places}
+    if len(cells) > 1:
+        raise InputError(f"networks of several values of {study.cell_axis} cannot be looked at together: choose one")
+    found = _look(closely(study, last, horizon).of_cell(cells.pop()), places, threads or cores())
     return found.isel(point=0) if isinstance(at, Mapping) else found
 
 
@@ -74,14 +75,14 @@ def closely(study: "Study", last: int | None, horizon: int | None) -> "Study":
     return study.model_copy(update={"measure": close})
 
 
-def place_of(study: "Study", at: Mapping[str, float], where: str = "at") -> tuple[int, ...]:
+def place_of(study: "Study", at: Mapping[str, float | str], where: str = "at") -> tuple[int, ...]:
     """Return the place on each axis that is nearest to a point; raises InputError for what is not on the grid.
 
     where: what the sentence of an error begins with.
     """
     for name, value in at.items():
         if name not in study.axes:
-            raise InputError(f"{where} {name} = {value:g}: no axis {name!r}; {suggestion(name, study.axes)}")
+            raise InputError(f"{where} {name} = {in_words(value)}: no axis {name!r}; {suggestion(name, study.axes)}")
     return tuple(
         nearest_place(f"{where} {name}", axis.values, at[name]) if name in at else len(axis.values) // 2
         for name, axis in study.axes.items()

@@ -2,6 +2,7 @@
 
 import functools
 import platform
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def identity(study: "Study", cell: Any) -> dict[str, Any]:
+def identity(study: "Study", cells: Iterable[Any]) -> dict[str, Any]:
     """Return all that the bits of a result depend on; two sweeps may share a store only if theirs are equal."""
     import numpy as np
 
@@ -47,7 +48,7 @@ def identity(study: "Study", cell: Any) -> dict[str, Any]:
         "study": study.numbers(),
         "files": study.files(),
         "rnndyn": version(),
-        "fingerprint": kernels.fingerprint(cell),
+        "fingerprint": kernels.fingerprint(*cells),
         "numpy": np.__version__,
         "numba": kernels.numba_version(),
         "dtype": study.run.dtype,

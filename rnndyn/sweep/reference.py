@@ -57,6 +57,14 @@ that all have. `extrapolate` of a number and a figure of kind `limit` tell the l
 """
 
 
+STEPS = """\
+A cell that is a step of a vector field ds/dt = f(s) can take another one: `step` names it, and `dt` is a parameter as
+before, so it can be an axis. `step` may be an axis of texts, and so may any other key of `[cell]` whose value is a text
+(`kind`, `activation`): the cells are computed one after another, with the same weights, as sizes are. One key can do
+so. Where a variable has such an axis, a curve draws a line for each of its texts.
+"""
+
+
 def reference() -> str:
     """Return the reference as Markdown."""
     parts = [OPENING, _code(BASE)]
@@ -74,6 +82,7 @@ def tables() -> Iterator[tuple[str, str, type[BaseModel] | None, str]]:
     yield "`[cell]`", _doc(CellTable), CellTable, "cell"
     yield "`[axes]`", _doc(Axis), Axis, "axes"
     yield "Networks of several sizes", SIZES, None, "sizes"
+    yield "Steps of a vector field", STEPS, None, "steps"
     yield "`[weights]`", WEIGHTS, None, "weights"
     for name, init in INITIALISERS.items():
         yield f'`{{ init = "{name}" }}`', _doc(init), init, f"init {name}"
@@ -157,7 +166,7 @@ def words(annotation: Any, metadata: Any = ()) -> str:
     if origin is tuple:
         return f"list of {words(inner[0]).replace('number', 'numbers', 1).replace('text', 'texts', 1)}"
     if origin is dict:
-        return f"table of {words(inner[1]).replace('number', 'numbers', 1)}"
+        return f"table of {words(inner[1]).replace('number', 'numbers', 1).replace('or axis', 'or texts')}"
     if annotation is bool:
         return "`true`, `false`"
     if annotation is int:

@@ -157,7 +157,7 @@ def _manifest(study: Study, work: list[Job], directory: Path | None) -> dict[str
         "command": study.command(directory),
         "study": study.text,
         "sections": list(study.section_names),
-        "identity": identity(study, work[0].cell),
+        "identity": identity(study, [job.cell for job in work]),
         "chunks": {
             "axes": list(study.axes),
             "grid": list(study.shape),

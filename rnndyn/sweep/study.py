@@ -67,17 +67,17 @@ class Study(Heading):
     refine: Refine | None = Field(default=None, description="a map at a high resolution; none")
     figure: Annotated[tuple[Figure, ...], Listed] = Field(default=(), description="what is drawn; one of each variable")
     number: Annotated[tuple[Number, ...], Listed] = Field(default=(), description="numbers told on the page")
-    _size: int | None = PrivateAttr(None)
+    _chosen: Any = PrivateAttr(None)
 
     @validator(mode="before")
     @classmethod
-    def _sizes_first(cls, value: Any) -> Any:
-        """Put the axis of sizes before the others: sizes are computed one after another."""
+    def _cells_first(cls, value: Any) -> Any:
+        """Put the axis that chooses the cell before the others: cells are computed one after another."""
         cell, axes = (value.get(key) for key in ("cell", "axes")) if isinstance(value, Mapping) else (None, None)
-        name = cell.get("units") if isinstance(cell, Mapping) else None
-        if not isinstance(axes, Mapping) or not isinstance(name, str) or name not in axes:
+        if not isinstance(axes, Mapping) or not isinstance(cell, Mapping):
             return value
-        return {**value, "axes": {name: axes[name], **axes}}
+        first = {name: axes[name] for name in cell.values() if isinstance(name, str) and name in axes}
+        return {**value, "axes": {**first, **axes}}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,32 +90,43 @@ class Study(Heading):
         return math.prod(self.shape)
 
     @property
-    def size_axis(self) -> str | None:
-        """The axis that holds the number of units, the first one; None if that is one number."""
-        return self.cell.units if isinstance(self.cell.units, str) else None
+    def choosers(self) -> dict[str, str]:
+        """{key of `[cell]`: the axis that it names}; of a checked study at most one, whose axis is the first."""
+        return {key: name for key, name in self.cell if isinstance(name, str) and name in self.axes}
+
+    @property
+    def cell_axis(self) -> str | None:
+        """The axis that chooses the cell, the first one: of sizes, steps, ...; None if there is one cell only."""
+        return next(iter(self.choosers.values()), None)
+
+    @property
+    def one_cell(self) -> Any:
+        """The value that chose the cell, of one cell out of several; None otherwise."""
+        return self._chosen
 
     @property
     def size(self) -> int | None:
         """The number of units, of one size out of several; None otherwise."""
-        return self._size
+        return self._chosen if isinstance(self._chosen, int) else None
 
-    def of_size(self, place: int) -> "Study":
-        """Return the study with the number of units at a place of the axis of sizes, on the same grid."""
-        if self.size_axis is None:
+    def of_cell(self, place: int) -> "Study":
+        """Return the study with the cell at a place of the axis that chooses it, on the same grid."""
+        if not self.choosers:
             return self
-        units = int(self.axes[self.size_axis].values[place])
-        one = self.model_copy(update={"cell": self.cell.model_copy(update={"units": units})})
-        one._size = units
+        ((key, name),) = self.choosers.items()
+        value = self.axes[name].values[place].item()
+        value = int(value) if key == "units" else value
+        one = self.model_copy(update={"cell": self.cell.model_copy(update={key: value})})
+        one._chosen = value
         return one
 
-    def sizes(self) -> list["Study"]:
-        """Return the study of each size, in order; itself if there is one only."""
-        if self.size_axis is None:
-            return [self]
-        return [self.of_size(place) for place in range(len(self.axes[self.size_axis].values))]
+    def cells(self) -> list["Study"]:
+        """Return the study of each cell, in order; itself if there is one only."""
+        count = 1 if self.cell_axis is None else len(self.axes[self.cell_axis].values)
+        return [self.of_cell(place) for place in range(count)]
 
     def make_cell(self) -> Any:
-        """Return the cell, of a study of one size; raises InputError for an unknown kind or keyword.
+        """Return the cell, of a study of one cell; raises InputError for an unknown kind, step or keyword.
 
         A file in `kind` is run.
         """
@@ -134,7 +145,10 @@ class Study(Heading):
     def files(self) -> dict[str, str]:
         """Return the fingerprints of the files that the study names: a cell's, weights', inputs'."""
         tables = [inner for value in self.weights.values() for inner in (value, *_values(value))]
-        names = [self.cell.file, *(table["file"] for table in tables if isinstance(table, dict) and "file" in table)]
+        names = [
+            *(one.cell.file for one in self.cells()),
+            *(table["file"] for table in tables if isinstance(table, dict) and "file" in table),
+        ]
         if isinstance(self.inputs, FileInputs):
             names.append(self.inputs.file)
         return {name: digest(name, self) for name in names if isinstance(name, str)}

@@ -62,6 +62,8 @@ def check_axis(entry: str, study: "Study") -> str:
     name, _ = split(entry)
     if name not in study.axes:
         raise ValueError(f"{entry!r} is no axis; {suggestion(name, study.axes)}")
+    if study.axes[name].is_text:
+        raise ValueError(f"{entry!r} is an axis of texts: only a key of [cell] takes one")
     return name
 
 

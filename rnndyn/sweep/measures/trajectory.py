@@ -10,7 +10,7 @@ from rnndyn.dynamics.noise import Noise
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, input_bytes, status
-from rnndyn.sweep.part import Listed, Part, Whole
+from rnndyn.sweep.part import Listed, Part, Whole, in_words
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -27,7 +27,7 @@ class TrajectoryMeasure(Part):
     The orbit is that of the exponents: `transient + steps` of `[run]`, from `initial_state`.
     """
 
-    at: dict[str, int | FiniteFloat] = Field(
+    at: dict[str, int | FiniteFloat | str] = Field(
         default={}, description="axes that are kept at one value (the nearest of the grid), to store less; none"
     )
     steps: Whole | None = Field(default=None, description="steps that are run; `transient + steps` of `[run]`")
@@ -67,7 +67,7 @@ class Orbit(Measurement):
         self.bytes = 8.0 * 3 * self.last * cell.state_size / self._spared(study) + input_bytes(study, cell, self.length)
         how = f"the last {self.last} of {self.length} steps, from {run.start_words()}"
         if self.fixed:
-            how += f", at {', '.join(f'{name} = {value:g}' for name, value in self.fixed.items())}"
+            how += f", at {', '.join(f'{name} = {in_words(value)}' for name, value in self.fixed.items())}"
         names = component_names(cell)
         attrs = {
             "long_name": "state",
@@ -158,7 +158,7 @@ def _components(table: TrajectoryMeasure, cell: Any) -> list[int]:
     ]
 
 
-def _place(study: "Study", name: str, value: float) -> int:
+def _place(study: "Study", name: str, value: float | str) -> int:
     """Return the place on an axis that is nearest to a value."""
     where = f"[measure.trajectory] at.{name}"
     if name not in study.axes:
