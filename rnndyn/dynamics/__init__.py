@@ -4,7 +4,7 @@ from .attractors import Attractors, attractors
 from .basins import Basins, basins
 from .boundaries import Polyline, boundaries
 from .continuation import Bifurcations, Continuation, continuation
-from .convergence import Convergence, convergence
+from .convergence import Convergence, convergence, fitted_order
 from .covariant import CovariantVectors, covariant_vectors
 from .critical_step import CriticalStep, critical_step
 from .cycles import Cycles, cycles
@@ -79,6 +79,7 @@ __all__ = [
     "entropy",
     "extrapolate",
     "finite_time",
+    "fitted_order",
     "fixed_points",
     "flow_exponents",
     "flow_trajectory",

@@ -150,6 +150,15 @@ log = "x"
 label = "Exponent per unit time by RK4"
 variable = "exponent_per_time"
 at = { method = "rk4", h = 0.01 }
+
+[[number]]
+label = "Order of Euler's step, from what the exponent differs from 0.5 by"
+variable = "exponent_per_time"
+at = { method = "euler" }
+order = "h"
+minus = 0.5
+between = [0.01, 0.2]
+theory = 1
 """,
     "axes": """
 [axes]

@@ -45,6 +45,8 @@ def _find(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
         return _region(dataset, number)
     if number.agrees_with is not None:
         return _agreement(dataset, number)
+    if number.order is not None:
+        return _order(dataset, number)
     if number.extrapolate is not None:
         return _extrapolated(dataset, study, number)
     if number.first is not None:
@@ -109,6 +111,28 @@ def _extrapolated(dataset: "xr.Dataset", study: "Study", number: "Number") -> Fo
     note = f"{number.note}; {words}".removeprefix("; ")
     off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
     return Found(number.label, value, stderr, str(part.attrs.get("units", "")), theory, off, False, note)
+
+
+def _order(dataset: "xr.Dataset", number: "Number") -> Found:
+    """Return the power of an axis with which a variable falls, with what it comes from in its note."""
+    from rnndyn import dynamics
+
+    axis = str(number.order)
+    part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
+    assert part is not None
+    part = part.isel({axis: np.argsort(-part[axis].values)})
+    steps, size = part[axis].values.astype(float), np.abs(part.values - number.minus)
+    margin = 0.0 if error is None else ERRORS * error.sel({axis: part[axis]}).values
+    low, high = number.between or (0.0, math.inf)
+    sure = (steps >= low) & (steps <= high) & (size > margin)
+    value, stderr = map(float, dynamics.fitted_order(steps[sure], size[sure]))
+    words = "of less than three values"
+    if sure.sum() >= 3:
+        words = f"of values between {axis} = {steps[sure].min():g} and {steps[sure].max():g}"
+    note = f"{number.note}; {words}".removeprefix("; ")
+    theory = None if number.theory is None else float(number.theory)
+    off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
+    return Found(number.label, value, stderr, "", theory, off, False, note)
 
 
 def _is_mean(number: "Number", known: Any) -> bool:

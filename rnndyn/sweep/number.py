@@ -11,7 +11,7 @@ from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.curves import LINES
 from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.limit import check_limit
-from rnndyn.sweep.part import Part, Whole
+from rnndyn.sweep.part import Listed, Part, Whole
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -61,6 +61,15 @@ class Number(Part):
         default=1, description="how many powers of the inverse size `extrapolate` fits: 1 is a line, 2 a parabola"
     )
     smallest: Whole | None = Field(default=None, description="the smallest size that `extrapolate` takes; all sizes")
+    order: str | None = Field(
+        default=None,
+        description="an axis: makes the number the power of it with which the size of the variable falls, the slope of "
+        "a straight line on logarithmic scales; no power",
+    )
+    minus: int | FiniteFloat = Field(default=0.0, description="of `order`, what the variable is taken from first")
+    between: Annotated[tuple[FiniteFloat | int, FiniteFloat | int], Listed] | None = Field(
+        default=None, description="of `order`, the values of its axis from and to which it is fitted; all"
+    )
     agrees_with: str | None = Field(
         default=None,
         description="another variable: makes the number the share of points where both agree to 2 standard errors; "
@@ -102,8 +111,12 @@ def check_number(
     shares = [key for key in SHARES if getattr(number, key) is not None]
     if number.extrapolate is None and (number.terms > 1 or number.smallest is not None):
         raise InputError(f"{where}: terms and smallest are of extrapolate: give it an axis of sizes")
+    if number.order is None and (number.minus or number.between is not None):
+        raise InputError(f"{where}: minus and between are of order: give it an axis")
     if number.region is not None:
         _check_region(where, number, free, shares)
+    elif number.order is not None:
+        _check_order(where, number, own, coords, free, shares)
     elif number.extrapolate is not None:
         _check_extrapolate(where, number, own, coords, shares)
     elif number.first is not None:
@@ -141,6 +154,34 @@ def _check_extrapolate(
     check_limit(f"{where}: extrapolate = {axis!r}", axis, coords[axis], number.terms, number.smallest)
 
 
+def _check_order(
+    where: str,
+    number: Number,
+    own: Sequence[str],
+    coords: Mapping[str, Any],
+    free: Sequence[str],
+    shares: Sequence[str],
+) -> None:
+    axis = str(number.order)
+    if axis not in own:
+        raise InputError(f"{where}: order = {axis!r}: no axis of it; {suggestion(axis, own)}")
+    _is_ordered(where, "order", axis, coords)
+    if axis in number.at:
+        raise InputError(f"{where}: order = {axis!r}: at has a value of this axis; do one of them")
+    others = [*shares, *(name for name in ("first", "extrapolate", "region") if getattr(number, name) is not None)]
+    others += [key for key, without in (("show", "value"), ("reduce", None)) if getattr(number, key) != without]
+    if others or isinstance(number.theory, str):
+        raise InputError(f"{where}: order gives a power: remove {' and '.join(others) or 'the name in theory'}")
+    low, high = number.between or (-np.inf, np.inf)
+    values = np.asarray(coords[axis], dtype=float)
+    count = int(np.sum((values >= low) & (values <= high)))
+    if np.any(values <= 0) or count < 3:
+        raise InputError(f"{where}: order = {axis!r}: needs 3 positive values of it at least, there are {count}")
+    others = [name for name in free if name != axis]
+    if others:
+        raise InputError(f"{where}: {', '.join(others)}: give a value in at")
+
+
 def _is_ordered(where: str, key: str, axis: str, coords: Mapping[str, Any]) -> None:
     """Raise InputError for an axis of texts."""
     if np.asarray(coords[axis]).dtype.kind in "UOT":
@@ -160,7 +201,8 @@ def _check_region(where: str, number: Number, free: Sequence[str], shares: Seque
     elif not isinstance(number.region, int):
         raise InputError(f"{region}: {number.variable} takes a whole number")
     others = [*shares, *(["reduce"] if number.reduce else []), *(["first"] if number.first else [])]
-    others += [*(["extrapolate"] if number.extrapolate else []), *(["show"] if number.show != "value" else [])]
+    others += [name for name in ("extrapolate", "order") if getattr(number, name) is not None]
+    others += [*(["show"] if number.show != "value" else [])]
     if others:
         raise InputError(f"{region} gives a share of the map: remove {' and '.join(others)}")
     if len(free) != 2:
