@@ -339,6 +339,46 @@ label = "Map whose networks come to rest"
 variable = "regime"
 region = "fixed_point"
 """,
+    "measure flow": """
+[cell]
+kind = "Leaky"
+units = 2
+
+[axes]
+w = [0.5, 1.5]
+h = [0.5, 0.25, 0.125]
+
+[weights]
+weight_hh = [["w", 0.5], [-0.5, "w"]]
+bias_hh = 0.3
+dt = "h"
+
+[run]
+steps = 100
+initial_state = "zero"
+
+[measure.flow]
+time = 1.0
+transient = 2.0
+k = 1
+tolerance = 1e-9
+""",
+    "measure critical_step": """
+[cell]
+kind = "Leaky"
+units = 2
+
+[axes]
+w = [0.5, 1.0]
+h = [0.1, 0.2]            # settles with the smallest; the result has no axis h
+
+[weights]
+weight_hh = [["w", 0.5], [-0.5, "w"]]
+dt = "h"
+
+[measure.critical_step]
+settle = 200
+""",
     "figure": """
 [axes]
 w = { start = 0.5, stop = 1.5, num = 3 }

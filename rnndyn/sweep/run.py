@@ -239,7 +239,7 @@ def compute(job: Job, block: Block, display: Progress, compiled: set[str]) -> di
         result = measurement(dataclasses.replace(block, progress=report))
         display.at(before + steps)
         compiled.add(measurement.name)
-        for variable in measurement.variables if result else ():
+        for variable in (one for one in measurement.variables if one.name in result):
             single = isinstance(block.axes, Together)
             kept = [n for name, n in zip(block.axes, block.shape, strict=not single) if name not in variable.at]
             shape = (*kept, *map(len, variable.dims.values()))

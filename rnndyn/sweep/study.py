@@ -68,6 +68,7 @@ class Study(Heading):
     figure: Annotated[tuple[Figure, ...], Listed] = Field(default=(), description="what is drawn; one of each variable")
     number: Annotated[tuple[Number, ...], Listed] = Field(default=(), description="numbers told on the page")
     _chosen: Any = PrivateAttr(None)
+    _key: str | None = PrivateAttr(None)
 
     @validator(mode="before")
     @classmethod
@@ -105,6 +106,11 @@ class Study(Heading):
         return self._chosen
 
     @property
+    def chosen_key(self) -> str | None:
+        """The key of `[cell]` whose axis chose it, of one cell out of several; None otherwise."""
+        return self._key
+
+    @property
     def size(self) -> int | None:
         """The number of units, of one size out of several; None otherwise."""
         return self._chosen if isinstance(self._chosen, int) else None
@@ -117,7 +123,7 @@ class Study(Heading):
         value = self.axes[name].values[place].item()
         value = int(value) if key == "units" else value
         one = self.model_copy(update={"cell": self.cell.model_copy(update={key: value})})
-        one._chosen = value
+        one._chosen, one._key = value, key
         return one
 
     def cells(self) -> list["Study"]:

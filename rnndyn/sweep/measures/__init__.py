@@ -6,6 +6,8 @@ from pydantic import Field
 from pydantic import model_validator as validator
 
 from rnndyn.sweep.measures.attractors import AttractorsMeasure, Basins
+from rnndyn.sweep.measures.critical_step import CriticalStepMeasure, Loss
+from rnndyn.sweep.measures.flow import FlowMeasure, Reference
 from rnndyn.sweep.measures.gradient import GradientMeasure, Reach
 from rnndyn.sweep.measures.lyapunov import LyapunovMeasure, Spectrum
 from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable
@@ -24,6 +26,8 @@ KINDS: dict[str, type[Measurement]] = {
     "trajectory": Orbit,
     "attractors": Basins,
     "regimes": Verdicts,
+    "flow": Reference,
+    "critical_step": Loss,
 }
 
 
@@ -35,6 +39,8 @@ class Measure(Part):
     trajectory: TrajectoryMeasure | None = Field(default=None, description="states along the orbit")
     attractors: AttractorsMeasure | None = Field(default=None, description="how many attractors, of which period")
     regimes: RegimesMeasure | None = Field(default=None, description="the regime of each point, with evidence")
+    flow: FlowMeasure | None = Field(default=None, description="the flow beside the step, and what the step is off by")
+    critical_step: CriticalStepMeasure | None = Field(default=None, description="the dt at which stability is lost")
 
     @validator(mode="after")
     def _measures_something(self) -> Self:

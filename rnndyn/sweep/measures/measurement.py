@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from rnndyn.dynamics.noise import Noise
 from rnndyn.sweep.inputs import Drive
 from rnndyn.sweep.start import build_start
-from rnndyn.sweep.value import Index, Values, extent
+from rnndyn.sweep.value import Index, Values, axes_in, extent, stack
 from rnndyn.sweep.weights import build_weights
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["Arrays", "Block", "Measurement", "Variable", "input_bytes", "status"]
+__all__ = [
+    "Arrays", "Block", "Measurement", "Variable", "axes_of_the_step", "cut", "input_bytes", "status", "steps_of",
+]  # fmt: skip
 
 Arrays = dict[str, NDArray[Any]]
 STATUS_FILL = -1
@@ -91,6 +93,24 @@ class Block:
         """Return the states that the networks start from, (axes..., state size); None for zero."""
         return build_start(self.study, self.cell, self.axes, self.first)
 
+    def without(self, at: Mapping[str, int]) -> NDArray[np.int64]:
+        """Return the grid index that each point has with some axes at fixed places, of length 1 along these."""
+        index = np.unravel_index(self.first + np.arange(math.prod(self.shape)).reshape(self.shape), self.study.shape)
+        moved = [at.get(name, along) for name, along in zip(self.axes, index, strict=True)]
+        same = np.ravel_multi_index(np.broadcast_arrays(*moved), self.study.shape)
+        return same[tuple(slice(1) if name in at else slice(None) for name in self.axes)]
+
+    def holds(self, at: Mapping[str, int]) -> dict[int, int] | None:
+        """Return {number of an axis: place in the block} of fixed places of some axes; None if one is not in it."""
+        places = {}
+        for number, (name, values) in enumerate(self.axes.items()):
+            if name in at:
+                found = np.flatnonzero(values == self.study.axes[name].values[at[name]])
+                if not len(found):
+                    return None
+                places[number] = int(found[0])
+        return places
+
     def options(self) -> dict[str, Any]:
         """Return how to work, as keywords of the quantities."""
         run = self.study.run
@@ -130,3 +150,36 @@ def status(name: str, of: str) -> Variable:
         "flag_meanings": " ".join(STATUSES),
     }
     return Variable(name, "int8", attrs)
+
+
+def cut(array: Any, places: dict[int, int]) -> Any:
+    """Return the part of an array at the places of some leading axes, which stay with the length 1."""
+    if array is None:
+        return None
+    if isinstance(array, Noise):
+        return array.each(lambda part: cut(part, places))
+    for axis, place in places.items():
+        if array.shape[axis] > 1:
+            array = array.take([place], axis=axis)
+    return array
+
+
+def steps_of(study: "Study", cell: Any) -> NDArray[np.float64]:
+    """Return dt at every grid point, with one axis for each axis of the study, of length 1 where it does not vary."""
+    whole = {name: axis.values for name, axis in study.axes.items()}
+    return stack(study.weights.get("dt", cell.parameters["dt"]), (), whole)
+
+
+def axes_of_the_step(study: "Study", cell: Any, method: bool) -> dict[str, int]:
+    """Return {axis: place of the smallest dt} of the axes that nothing but dt depends on, which the flow lacks.
+
+    method: nothing but dt and the step that is taken.
+    """
+    parts = [{name: value for name, value in study.weights.items() if name != "dt"}, study.run.initial_state]
+    parts += [] if study.inputs is None else [study.inputs.model_dump(exclude={"kind", "file"})]
+    used = set().union(*map(axes_in, parts))
+    if study.one_cell is not None and not (method and study.chosen_key == "step"):
+        used.add(next(iter(study.axes)))
+    dt = steps_of(study, cell)
+    smallest = np.unravel_index(int(np.argmin(dt)), dt.shape)
+    return {name: int(place) for name, place in zip(study.axes, smallest, strict=True) if name not in used}

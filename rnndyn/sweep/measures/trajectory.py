@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, FiniteFloat
 
-from rnndyn.dynamics.noise import Noise
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.grid import nearest_place
-from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, input_bytes, status
+from rnndyn.sweep.measures.measurement import Arrays, Block, Measurement, Variable, cut, input_bytes, status
 from rnndyn.sweep.part import Listed, Part, Whole, in_words
 
 if TYPE_CHECKING:
@@ -97,22 +96,18 @@ class Orbit(Measurement):
         """Return the states and the status; nothing if no point of the block is kept."""
         from rnndyn import dynamics
 
-        places = {}
-        for number, (name, values) in enumerate(block.axes.items()):
-            if name in self.fixed:
-                found = np.flatnonzero(values == self.fixed[name])
-                if not len(found):
-                    return {}
-                places[number] = int(found[0])
+        places = block.holds(self.at)
+        if places is None:
+            return {}
         options = block.options()
         state, before = block.start(), self.length - self.last
-        weights = {name: _cut(array, places) for name, array in block.weights.items()}
-        state = None if state is None else _cut(state, places)
+        weights = {name: cut(array, places) for name, array in block.weights.items()}
+        state = None if state is None else cut(state, places)
         if before > 0:
-            drive = _cut(block.inputs(0, before), places)
+            drive = cut(block.inputs(0, before), places)
             options |= {"progress": False}
             state = dynamics.last_state(block.cell, weights, steps=before, inputs=drive, state=state, **options)
-        drive = _cut(block.inputs(max(before, 0), self.length), places)
+        drive = cut(block.inputs(max(before, 0), self.length), places)
         steps = self.length - max(before, 0)
         states = dynamics.trajectory(
             block.cell, weights, steps=steps, inputs=drive, state=state, **options | {"progress": block.progress}
@@ -123,18 +118,6 @@ class Orbit(Measurement):
         fate = np.where(np.isfinite(states[..., -1, :]).all(-1) & (np.abs(states[..., -1, :]).max(-1) < BOUND), 0, 3)
         fate = np.where(np.isnan(states[..., 0, :]).any(-1) & (before <= 0), 4, fate).astype(np.int8)
         return {"trajectory": states[..., -self.last :, self.components], "trajectory_status": fate}
-
-
-def _cut(array: Any, places: dict[int, int]) -> Any:
-    """Return the part of an array at the places of some leading axes, which stay with the length 1."""
-    if array is None:
-        return None
-    if isinstance(array, Noise):
-        return array.each(lambda part: _cut(part, places))
-    for axis, place in places.items():
-        if array.shape[axis] > 1:
-            array = array.take([place], axis=axis)
-    return array
 
 
 def _components(table: TrajectoryMeasure, cell: Any) -> list[int]:
