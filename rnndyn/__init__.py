@@ -77,6 +77,7 @@ LAZY = {
     "FlowExponents": ".dynamics",
     "Convergence": ".dynamics",
     "CriticalStep": ".dynamics",
+    "theory": ".dynamics",
     "read_study": ".sweep",
     "Study": ".sweep",
     "Overview": ".sweep",

@@ -7,8 +7,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
 import rnndyn as rd
-from rnndyn.dynamics.mean_field import mean_field_mean_exponent, mean_field_rate_exponent
-from rnndyn.dynamics.theory import mean_field_exponent
+from rnndyn.dynamics.theory import mean_field_exponent, mean_field_mean_exponent, mean_field_rate_exponent
 from rnndyn.errors import InputError
 
 NODES = np.linspace(-8.0, 8.0, 161)  # the trapezoidal rule

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import rnndyn as rd
 from rnndyn import dynamics
 from rnndyn.cli import app
-from rnndyn.dynamics.mean_field import mean_field_mean_exponent, mean_field_rate_exponent
+from rnndyn.dynamics.theory import mean_field_mean_exponent, mean_field_rate_exponent
 from rnndyn.errors import InputError
 from rnndyn.report import explore
 from rnndyn.sweep import estimate, grid, measures, read_study, sweep

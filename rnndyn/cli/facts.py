@@ -1,4 +1,4 @@
-"""`rnndyn cells` and `rnndyn info`: what there is."""
+"""`rnndyn cells`, `rnndyn theory` and `rnndyn info`: what there is."""
 
 import sys
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from rnndyn.cli.app import Verbose, app, plainly
 
-__all__ = ["cells", "info"]
+__all__ = ["cells", "info", "theory"]
 
 
 @app.command()
@@ -32,6 +32,25 @@ def cells(
         told = (f"{head}: {fact}" for head, fact in zip(table.HEAD[2:], facts, strict=True) if fact)
         shown.add_row(name, f"{equation}\n{'; '.join(told)}\n")
     Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False).print(shown)
+
+
+@app.command()
+@plainly
+def theory(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the theory: closed forms and mean-field results, where they hold, and who found them."""
+    from rnndyn.dynamics.theory import CATALOGUE, KINDS, table
+
+    if markdown:
+        typer.echo(table())
+        return
+    for kind, meaning in KINDS.items():
+        typer.echo(f"Of kind {kind}: {meaning}.\n")
+        for entry in (entry for entry in CATALOGUE.values() if entry.kind == kind):
+            typer.secho(entry.signature, bold=True)
+            typer.echo(f"    {entry.equation}\n    where: {entry.domain}\n    source: {entry.source}\n")
 
 
 @app.command()

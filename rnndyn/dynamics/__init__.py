@@ -1,5 +1,6 @@
 """Quantities on bare arrays: orbits, Lyapunov spectra and what follows from them, gradients, attractors, theory."""
 
+from . import theory
 from .attractors import Attractors, attractors
 from .basins import Basins, basins
 from .boundaries import Polyline, boundaries
@@ -95,6 +96,7 @@ __all__ = [
     "regimes",
     "regions",
     "slope",
+    "theory",
     "trajectory",
     "transient_growth",
     "two_trajectories",

@@ -1,6 +1,5 @@
 """How far the borders between measured labels lie from a closed-form curve, in grid cells."""
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,16 +42,16 @@ def borders(labels: NDArray[np.integer]) -> Points:
 
 
 def boundary_distances(labels: NDArray[np.integer], x: Points, y: Points, curve: "Curve") -> Distances | None:
-    """Return the distances between the borders of `labels` (x, y) and `y = +-curve(x)`; None if one has no points.
+    """Return the distances between the borders of `labels` (x, y) and a curve; None if one has no points.
 
     Needs evenly spaced axes. Only the curve inside the grid counts.
     """
-    samples = _samples(x, y, curve)
+    samples, heights = _samples(x, y, curve)
     found = borders(labels)
     if not len(samples) or not len(found):
         return None
     there = nearest(found, samples)
-    resolved = samples[_height(samples, y) >= 2.0][::10]
+    resolved = samples[heights >= 2.0][::10]
     back = nearest(resolved, found) if len(resolved) else np.zeros(1)
     return Distances(float(there.max()), float(np.median(there)), float(back.max()), len(found))
 
@@ -70,20 +69,24 @@ def nearest(points: Points, targets: Points) -> Points:
     return found
 
 
-def _samples(x: Points, y: Points, curve: "Curve") -> Points:
-    """Return points of the curve inside the grid, in grid units, at most about STEP apart."""
-    inside = np.clip(np.sort([curve.tip, *(x[0], x[-1])]), min(x[0], x[-1]), max(x[0], x[-1]))
-    at = np.unique(np.concatenate([np.linspace(a, b, 20_001) for a, b in itertools.pairwise(inside)]))
-    height = curve.height(at)
-    at, height = at[np.isfinite(height)], height[np.isfinite(height)]
-    both = [
-        np.stack([(at - x[0]) / (x[1] - x[0]), (sign * height - y[0]) / (y[1] - y[0])], axis=1) for sign in curve.signs
-    ]
-    both = [_refine(part) for part in both if len(part)]
-    if not both:
-        return np.empty((0, 2))
-    samples = np.concatenate(both)
-    return samples[np.all((samples >= 0) & (samples <= [len(x) - 1, len(y) - 1]), axis=1)]
+def _samples(x: Points, y: Points, curve: "Curve") -> tuple[Points, Points]:
+    """Return points of the curve inside the grid, in grid units, at most about STEP apart, and the height there.
+
+    The height is that between the branches at the same x, in grid cells; infinite if there is one branch only.
+    """
+    lines = curve.polylines(float(min(x[0], x[-1])), float(max(x[0], x[-1])), 40_001)
+    if not lines:
+        return np.empty((0, 2)), np.empty(0)
+    unit = np.array([x[1] - x[0], y[1] - y[0]])
+    branches = [_refine((line - [x[0], y[0]]) / unit) for line in lines]
+    samples = np.concatenate(branches)
+    heights = np.full(len(samples), np.inf)
+    if len(branches) > 1:
+        along = [branch[np.argsort(branch[:, 0], kind="stable")].T for branch in branches]
+        others = np.array([np.interp(samples[:, 0], *branch) for branch in along])
+        heights = np.ptp(others, axis=0)
+    inside = np.all((samples >= 0) & (samples <= [len(x) - 1, len(y) - 1]), axis=1)
+    return samples[inside], heights[inside]
 
 
 def _refine(points: Points) -> Points:
@@ -91,9 +94,3 @@ def _refine(points: Points) -> Points:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     even = np.linspace(0.0, along[-1], int(along[-1] / STEP) + 2)
     return np.stack([np.interp(even, along, points[:, 0]), np.interp(even, along, points[:, 1])], axis=1)
-
-
-def _height(samples: Points, y: Points) -> Points:
-    """Return the height of the tongue `|y| < curve` at each sample, in grid cells."""
-    zero = -y[0] / (y[1] - y[0])
-    return 2.0 * np.abs(samples[:, 1] - zero)

@@ -10,7 +10,6 @@ from rnndyn.errors import InputError
 from rnndyn.report import images, maps, pictures, style, words
 from rnndyn.report.pictures import Picture
 from rnndyn.report.regimes import classes_of
-from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
 from rnndyn.sweep.jobs import job_at
 from rnndyn.sweep.points import closely, place_of, points
@@ -157,14 +156,11 @@ def _image(rgb: NDArray[np.uint8], data: "xr.DataArray") -> str:
 def _theory(first: Picture) -> list[dict[str, Any]]:
     """Return the closed-form curves as polylines in the axes' own numbers."""
     ends = maps.edges(first.data[first.data.dims[0]].values)
-    curves = []
-    for curve in (CURVES[name] for name in first.drawing.theory if name in CURVES):
-        at = np.unique(np.append(np.linspace(ends.min(), ends.max(), 401), np.clip(curve.tip, ends.min(), ends.max())))
-        height = curve.height(at)
-        at, height = at[np.isfinite(height)], height[np.isfinite(height)]
-        branches = [np.stack([at, sign * height], 1).round(5).tolist() for sign in curve.signs]
-        curves.append({"label": curve.label, "branches": branches})
-    return curves
+    low, high = float(ends.min()), float(ends.max())
+    return [
+        {"label": curve.label, "branches": [branch.round(5).tolist() for branch in curve.polylines(low, high, 401)]}
+        for curve in first.curves
+    ]
 
 
 def _statuses(first: Picture, hover: list[NDArray[np.int64]]) -> dict[str, Any] | None:

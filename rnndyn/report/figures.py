@@ -11,7 +11,6 @@ import numpy as np
 from rnndyn.report import images, lines, pictures, plot, style, words
 from rnndyn.report.pictures import Picture
 from rnndyn.report.table import table
-from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import Figure, complete_for
 from rnndyn.sweep.limit import form
 from rnndyn.sweep.start import RANDOM
@@ -97,7 +96,7 @@ def _draw(picture: Picture, name: str, random: bool, aside: Executor) -> Callabl
     figure, canvas = figure_of(lambda canvas: paint(canvas, picture))
     white = images.pixels(figure)
     day = aside.submit(images.png, white)
-    closed = {*picture.theory, *(CURVES[name].label for name in picture.drawing.theory if name in CURVES)}
+    closed = {*picture.theory, *(curve.label for curve in picture.curves)}
     if picture.data.size > POINTS:
         for artist in (*canvas.ax.lines, *canvas.ax.collections):
             artist.set_rasterized(artist.get_label() not in closed)
@@ -138,7 +137,8 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
     """Draw a picture as `rd.plot` does."""
     drawing, data, title = picture.drawing, picture.data, _title(picture)
     if drawing.kind == "map":
-        options: dict[str, Any] = {"x": drawing.x, "y": drawing.y, "period": picture.period, "theory": drawing.theory}
+        options: dict[str, Any] = {"x": drawing.x, "y": drawing.y, "period": picture.period}
+        options["theory"] = {curve.entry.name: curve.given for curve in picture.curves}
         options["confidence"] = picture.confidence
         shown = picture.status if drawing.variable not in ("attractors", "period", "regime") else None
         plot.map(data, status=shown, title=title, ax=canvas, **options)

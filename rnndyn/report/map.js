@@ -84,6 +84,10 @@
   const over = element(map, "g", { "clip-path": "url(#inside)" });
   data.theory.forEach((curve, number) => {
     for (const branch of curve.branches) {
+      if (branch.length === 1) {
+        element(over, "circle", { cx: toX(branch[0][0]), cy: toY(branch[0][1]), r: 4, fill: "#fff", stroke: "#000", "stroke-width": 2 });
+        continue;
+      }
       const d = path(branch.map((p) => p[0]), branch.map((p) => p[1]), toX, toY);
       element(over, "path", { class: "seam", d });
       const line = element(over, "path", { class: "theory", d });
@@ -120,7 +124,7 @@
     }
     if (data.theory.length) {
       const item = document.createElement("li");
-      item.textContent = "dashed: " + data.theory.map((curve) => curve.label).join(", ");
+      item.textContent = "theory: " + data.theory.map((curve) => curve.label).join(", ");
       list.append(item);
     }
     place.append(list);

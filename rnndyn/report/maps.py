@@ -1,5 +1,6 @@
 """Maps of a variable over two axes of a study, with theory curves over them."""
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from rnndyn.report import style, words
 from rnndyn.report.regimes import Classes
-from rnndyn.sweep.curves import CURVES
+from rnndyn.sweep.curves import Curve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -203,19 +204,20 @@ def _hatch_span(ax: "Axes", data: "xr.DataArray", mask: NDArray[np.bool_], patte
         ax.axvspan(at[start], at[stop], facecolor="none", edgecolor=style.SOFT, hatch=pattern, linewidth=0, zorder=0)
 
 
-def theory_curves(canvas: "Canvas", x: NDArray[Any], names: tuple[str, ...]) -> None:
-    """Draw named theory curves over a map, dashed in black on a white seam."""
+def theory_curves(canvas: "Canvas", x: NDArray[Any], curves: Sequence[Curve]) -> None:
+    """Draw theory over a map in black on a white seam: curves dashed, each with other dashes, points as rings."""
     from matplotlib.patheffects import withStroke
 
-    for name, dashes in zip(names, style.THEORY, strict=False):
-        curve = CURVES[name]
-        at = np.unique(np.append(np.linspace(min(x), max(x), 4001), np.clip(curve.tip, min(x), max(x))))
-        for sign in curve.signs:
-            (line,) = canvas.ax.plot(
-                at, sign * curve.height(at), color="black", linewidth=1.8, linestyle=dashes, label=curve.label
-            )
+    dashes = itertools.cycle(style.THEORY)
+    for curve in curves:
+        point, line = curve.entry.kind == "point", None
+        look: dict[str, Any] = {"marker": "o", "markersize": 7, "markerfacecolor": "white", "markeredgewidth": 1.8}
+        look = {"linestyle": "none", **look} if point else {"linestyle": next(dashes)}
+        for branch in curve.polylines(float(min(x)), float(max(x))):
+            (line,) = canvas.ax.plot(*branch.T, color="black", linewidth=1.8, label=curve.label, **look)
             line.set_path_effects([withStroke(linewidth=3.6, foreground="white", alpha=0.8)])
-        canvas.handles.append(line)
+        if line is not None:
+            canvas.handles.append(line)
 
 
 def share(count: int, total: int) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 from rnndyn.report.areas import UNDECIDED, agreeing, area_rows
 from rnndyn.report.boundaries import boundary_distances
 from rnndyn.report.maps import even, share
+from rnndyn.report.pictures import curves_of
 from rnndyn.report.regimes import regime_classes
 from rnndyn.report.words import plain, superscript, uncertain_share, with_error
-from rnndyn.sweep.curves import CURVES
 from rnndyn.sweep.figure import complete_for
 from rnndyn.sweep.found import Found, find_numbers
 
@@ -170,34 +170,39 @@ def _theory_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     for entry in study.figure:
         figure = complete_for(dataset, entry, study.axes)
         x, y = figure.x, figure.y
-        for name in figure.theory:
-            curve = CURVES.get(name)
-            if (
-                curve is None
-                or name in seen
-                or x is None
-                or y is None
-                or curve.jumps not in dataset
-                or len(study.axes) != 2
-            ):
+        for curve in curves_of(study, figure):
+            name = curve.entry.name
+            if name in seen or x is None or y is None or curve.jumps not in dataset or len(study.axes) != 2:
                 continue
             seen.add(name)
-            data = dataset[curve.jumps].transpose(x, y)
-            across, up = data[x].values, data[y].values
+            labels, told = _labels(dataset[curve.jumps].transpose(x, y, ...))
+            across, up = labels[x].values, labels[y].values
             if min(len(across), len(up)) < 2 or not (even(across) and even(up)):
                 continue
-            found = boundary_distances(data.values, across, up, curve)
+            found = boundary_distances(labels.values, across, up, curve)
             what = f"Measured border from the {curve.label.removesuffix(' (closed form)')} curve"
             if found is None:
-                numbers.append(Number(what, "–", f"no border of “{curve.jumps}” inside this grid"))
+                numbers.append(Number(what, "–", f"no border of “{told}” inside this grid"))
                 continue
             note = (
                 f"median {found.median:.2f}; from {count(found.pieces)} pairs of neighbours that differ in "
-                f"“{curve.jumps}”. Back from the curve to the nearest such pair: at most {found.to_border:.2f}, "
+                f"“{told}”. Back from the curve to the nearest such pair: at most {found.to_border:.2f}, "
                 "where the tongue is at least two cells high"
             )
             numbers.append(Number(what, f"at most {found.to_curve:.2f} grid cells", note, theory="0"))
     return numbers
+
+
+def _labels(data: "xr.DataArray") -> "tuple[xr.DataArray, str]":
+    """Return whole numbers from 1 (0 is unknown) whose borders are looked for, and their name.
+
+    Of exponents it is the sign of the largest.
+    """
+    if np.issubdtype(data.dtype, np.integer):
+        return data, str(data.name)
+    largest = data.isel(exponent=0) if "exponent" in data.dims else data
+    labels = largest.copy(data=np.where(np.isnan(largest), 0, np.where(largest > 0, 2, 1)))
+    return labels, f"sign of {data.attrs.get('long_name', data.name)}"
 
 
 def status_rows(dataset: "xr.Dataset") -> list[tuple[str, str, int, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnndyn.report import words
-from rnndyn.sweep.curves import LINES
+from rnndyn.sweep.curves import CURVES, LINES, Curve
 from rnndyn.sweep.limit import averaged, sizes_from
 from rnndyn.sweep.measures.derived import DERIVED
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rnndyn.sweep.figure import Drawing
     from rnndyn.sweep.study import Study
 
-__all__ = ["Picture", "picture"]
+__all__ = ["Picture", "curves_of", "picture"]
 
 STATUS = {
     "exponents": "status",
@@ -38,9 +38,9 @@ class Picture:
     """The arrays of one figure, without any dimension that is not drawn.
 
     data: (x, y) of a map, (x, step) of an orbit diagram, else (x) or (line, x). error, status: of the same shape; the
-    worst status of the points behind a value. theory: {label: values of the same shape}. period: of a map of
-    attractors or regimes, whose confidence tells how many starts agree. exponent: of a profile, the largest for
-    each line, with its error. band: what the error is, in words.
+    worst status of the points behind a value. theory: {label: values of the same shape}; curves: theory over a map.
+    period: of a map of attractors or regimes, whose confidence tells how many starts agree. exponent: of a profile, the
+    largest for each line, with its error. band: what the error is, in words.
     """
 
     drawing: "Drawing"
@@ -52,6 +52,7 @@ class Picture:
     exponent: "xr.DataArray | None" = None
     exponent_error: "xr.DataArray | None" = None
     theory: "Mapping[str, xr.DataArray]" = field(default_factory=dict)
+    curves: tuple[Curve, ...] = ()
     band: str = ""
 
 
@@ -78,7 +79,14 @@ def picture(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> Pictur
         found["period"] = _part(dataset, drawing, "regime_period", ())[0]
         found["confidence"] = _part(dataset, drawing, "regime_confidence", ())[0]
     status, theory = _status(dataset, drawing), _theory(dataset, study, drawing)
+    found["curves"] = curves_of(study, drawing)
     return Picture(drawing, data, error, status, theory=theory, band=band, **found)
+
+
+def curves_of(study: "Study", drawing: "Drawing") -> tuple[Curve, ...]:
+    """Return the curves and points of theory that a map names, with the arguments that the study gives them."""
+    named = [CURVES[name].of(study, drawing.x, drawing.y) for name in drawing.theory if name in CURVES]
+    return tuple(curve for curve in named if curve is not None)
 
 
 def _sizes(dataset: "xr.Dataset", drawing: "Drawing") -> "tuple[xr.DataArray, xr.DataArray, str]":

@@ -16,7 +16,7 @@ import numpy as np
 
 from rnndyn.errors import InputError, suggestion
 from rnndyn.report import lines, maps, regimes, style, words
-from rnndyn.sweep.curves import CURVES
+from rnndyn.sweep.curves import named_curves
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,7 +38,7 @@ def map(
     status: "xr.DataArray | None" = None,
     period: "xr.DataArray | None" = None,
     confidence: "xr.DataArray | None" = None,
-    theory: Sequence[str] = (),
+    theory: Sequence[str] | Mapping[str, Mapping[str, float]] = (),
     centred: bool | None = None,
     title: str | None = None,
     ax: "Axes | Canvas | None" = None,
@@ -50,15 +50,14 @@ def map(
     period: with `data` the number of attractors, the shortest period; the regions are named by both. With `data` the
     regime, its period; the boundaries between regions are drawn.
     confidence: of regimes, the share of starts that agree; points below 0.9 are hatched.
-    theory: names of closed-form curves drawn dashed ("tanh_fold", "tanh_flip": for one tanh unit over weight and bias).
+    theory: names of curves and points of `rd.theory.CATALOGUE`, drawn over it; or {name: its arguments beside x}, as in
+    {"antisymmetric_limit": {"omega": 2.0}}.
     centred: whether the sign matters (None: for exponents and gradients, and where values are negative).
     """
     data = _largest(_array(data, "data"))
     order = _order(data, 2, (x, y), "rd.plot.map draws two")
     data = _squeezed(data, order, "rd.plot.map draws two").transpose(*order)
-    for name in theory:
-        if name not in CURVES:
-            raise InputError(f"theory: no curve {name!r}; {suggestion(name, CURVES)}")
+    curves = named_curves(theory)
     with style.on(ax) as canvas:
         if np.issubdtype(data.dtype, np.integer) or data.dtype == bool:
             classes = _classes(data, _like(period, data, "period"))
@@ -74,7 +73,7 @@ def map(
             maps.size_map(canvas, data)
         if status is not None:
             maps.statuses(canvas, _status(status, data))
-        maps.theory_curves(canvas, data[order[0]].values, tuple(theory))
+        maps.theory_curves(canvas, data[order[0]].values, curves)
         canvas.ax.set_title(words.title(data) if title is None else title)
         return canvas.ax
 

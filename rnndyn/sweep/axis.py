@@ -21,8 +21,8 @@ class Axis(Part):
     """An entry of `[axes]`: `{start, stop, num}`, both ends included, or a list of numbers.
 
     Whatever names the axis is swept over it: a weight, a bias, a parameter of the cell (a leak, a step size), the gain
-    or seed of an initialiser, an input's amplitude. "-w" is the axis with its sign changed. A list of texts is for a
-    key of `[cell]`.
+    or seed of an initialiser, an input's amplitude. Affine forms of it, "-w" or "1 - 0.5 * w", may stand wherever its
+    name may. A list of texts is for a key of `[cell]`.
     """
 
     start: FiniteFloat | None = Field(default=None, description="the first value; needed, but in a list")

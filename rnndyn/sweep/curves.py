@@ -1,235 +1,216 @@
-"""The closed-form curves a figure can name: what each is called, where it applies, which label jumps across it."""
+"""The theory that a figure or number can name: entries of `rnndyn.dynamics.theory.CATALOGUE`, and where they apply."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnndyn.dynamics import mean_field, theory
-from rnndyn.sweep.inputs import Noise
-from rnndyn.sweep.value import split
+from rnndyn.dynamics.theory import CATALOGUE, Entry
+from rnndyn.errors import InputError, suggestion
+from rnndyn.sweep import matches
+from rnndyn.sweep.matches import Roles, lookup, placed
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["CURVES", "LINES", "Curve", "Line"]
+__all__ = ["CURVES", "LINES", "Curve", "Line", "named_curves"]
+
+Matching = Callable[["Study", str | None, str | None], Roles]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve `y = sign height(x)` for both signs, or those given, over a map.
+    """A curve, or points, of the catalogue over a map.
 
-    The measured variable `jumps`, if any, changes its value across it.
+    domain: the studies that it is for, in words; `fits(study, x, y)`: its arguments beside x, numbers, or None. jumps:
+    the measured variable, if any, that changes its value across it, or its sign if it is an exponent. given: arguments.
     """
 
-    height: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-    tip: float
-    label: str
-    jumps: str | None
+    entry: Entry
     domain: str
-    applies: Callable[["Study", str | None, str | None], bool]
-    signs: tuple[int, ...] = (1, -1)
+    fits: Matching
+    jumps: str | None = None
+    given: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Its name in a legend."""
+        return self.entry.label
+
+    def of(self, study: "Study", x: str | None, y: str | None) -> "Curve | None":
+        """Return the curve with the arguments that it has in a study's map over x and y, None if it does not apply."""
+        found = self.fits(study, x, y)
+        return None if found is None else replace(self, given=found)
+
+    def polylines(self, low: float, high: float, count: int = 4001) -> list[NDArray[np.float64]]:
+        """Return its branches between two values of x, each as points (n, 2)."""
+        return self.entry.polylines(low, high, count, **self.given)
 
 
-def _is_tanh_unit(study: "Study", x: str | None, y: str | None) -> bool:
-    """Whether the study is of `h <- tanh(x h + y)`, with nothing else."""
-    cell, weights = study.cell, dict(study.weights)
-    biases = [name for name in ("bias_hh", "bias_ih") if name in weights]
-    return (
-        (cell.kind, cell.units) == ("Elman", 1)
-        and (cell.model_extra or {}).get("activation", "tanh") == "tanh"
-        and weights.get("weight_hh") in (x, [[x]])
-        and len(biases) == 1
-        and weights[biases[0]] in (y, [y])
-    )
+def named_curves(names: Any) -> list[Curve]:
+    """Return the curves and points of the catalogue, of any study: names, or {name: arguments beside x}.
 
-
-def _is_noisy_tanh(study: "Study", x: str | None, y: str | None) -> bool:
-    """Whether the study is of random tanh networks with the gain to the right and the noise upwards."""
-    roles = _random_tanh(study)
-    return roles is not None and (roles["gain"], roles["noise"]) == (x, y)
-
-
-TANH_UNIT = "one tanh unit (Elman, units = 1) with weight_hh on the x axis and one bias on the y axis"
-NOISY = (
-    'a tanh network (Elman) with weight_hh = { init = "normal", ... }; undriven, or with weight_ih = '
-    '{ init = "identity" } and [inputs] of kind = "normal"'
-)
-
-CURVES = {
-    "tanh_fold": Curve(theory.fold_curve, 1.0, "saddle-node (closed form)", "attractors", TANH_UNIT, _is_tanh_unit),
-    "tanh_flip": Curve(theory.flip_curve, -1.0, "period doubling (closed form)", "period", TANH_UNIT, _is_tanh_unit),
-    "critical_noise": Curve(
-        theory.critical_noise,
-        1.0,
-        "λ₁ = 0 of infinitely many units (mean field)",
-        None,
-        f"{NOISY}, with the gain on the x axis and the noise's scale on the y axis",
-        _is_noisy_tanh,
-        (1,),
-    ),
-}
+    Raises InputError for what is none, for an argument that it does not have, and for one that is missing.
+    """
+    names = [names] if isinstance(names, str) else names
+    given = names if isinstance(names, Mapping) else {name: {} for name in names}
+    known, found = {name: entry for name, entry in CATALOGUE.items() if entry.kind != "value"}, []
+    for name, arguments in given.items():
+        if name not in known:
+            raise InputError(f"theory: no curve {name!r}; {suggestion(name, known)}")
+        own = dict(list(known[name].arguments.items())[known[name].kind == "curve" :])
+        for argument in arguments:
+            if argument not in own:
+                raise InputError(f"theory {name!r}: no argument {argument!r}; {suggestion(argument, own)}")
+        for argument, default in own.items():
+            if default is None and argument not in arguments:
+                raise InputError(f"theory {name!r}: give {argument}, as in {{{name!r}: {{{argument!r}: 1.0}}}}")
+        curve = CURVES.get(name) or Curve(known[name], "", lambda *_: None)
+        found.append(replace(curve, given=dict(arguments)))
+    return found
 
 
 @dataclass(frozen=True)
 class Line:
-    """A closed form for the values of a variable. `roles(study)`: {argument of `formula`: number or axis}, or None.
+    """A value of the catalogue for a variable. `roles(study)`: {its argument: number or axis}, or None.
 
-    `formula` takes them, and `lag` if it is a log gradient norm, as arrays that broadcast.
+    Its function takes them, and `lag` if it is a log gradient norm, as arrays that broadcast.
     """
 
-    formula: Callable[..., NDArray[np.float64]]
+    entry: Entry
     of: str
-    label: str
     domain: str
-    roles: Callable[["Study"], dict[str, Any] | None]
+    roles: Callable[["Study"], Roles]
+
+    @property
+    def label(self) -> str:
+        """Its name in a legend."""
+        return self.entry.label
 
     def values(self, study: "Study", point: Mapping[str, Any]) -> NDArray[np.float64]:
-        """Return the closed form at the axis values (and `lag`) in `point`, numbers or arrays that broadcast."""
+        """Return the theory at the axis values (and `lag`) in `point`, numbers or arrays that broadcast."""
         roles = self.roles(study)
         assert roles is not None, "checked when the study was read"
-        given = {role: self._lookup(entry, point) for role, entry in roles.items()}
+        given = {role: lookup(entry, point) for role, entry in roles.items()}
         if self.of == "log_norms":
             given["lag"] = np.asarray(point["lag"], dtype=np.float64)
-        return np.asarray(self.formula(**given))
-
-    @staticmethod
-    def _lookup(entry: Any, point: Mapping[str, Any]) -> NDArray[np.float64]:
-        if not isinstance(entry, str):
-            return np.asarray(entry, dtype=np.float64)
-        name, sign = split(entry)
-        return sign * np.asarray(point[name], dtype=np.float64)
+        return np.asarray(self.entry(**given))
 
 
-def _single(value: Any) -> Any:
-    """Return the one number or axis that fills a value, None if there are several."""
-    while isinstance(value, list | tuple) and len(value) == 1:
-        value = value[0]
-    return value if isinstance(value, int | float | str) else None
-
-
-def _scalar_linear(study: "Study") -> dict[str, Any] | None:
-    cell = study.cell
-    linear = cell.kind == "Linear" or (
-        cell.kind == "Elman" and (cell.model_extra or {}).get("activation") == "identity"
-    )
-    w = _single(study.weights.get("weight_hh"))
-    return {"w": w} if linear and cell.units == 1 and w is not None else None
-
-
-def _forget(study: "Study") -> dict[str, Any] | None:
-    """The forget bias of an LSTM whose loss reads the cell state."""
-    gradient, bias = study.measure.gradient, study.weights.get("bias_hh")
-    if study.cell.kind != "LSTM" or gradient is None or gradient.loss != "c" or not isinstance(bias, Mapping):
-        return None
-    forget = _single(bias.get("f", 0.0))
-    return None if forget is None else {"b": forget}
-
-
-def _tanh_exponent(study: "Study") -> dict[str, Any] | None:
-    cell, w = study.cell, _single(study.weights.get("weight_hh"))
-    tanh = cell.kind == "Elman" and (cell.model_extra or {}).get("activation", "tanh") == "tanh"
-    alone = set(study.weights) == {"weight_hh"} and study.inputs is None
-    return {"w": w} if tanh and cell.units == 1 and alone and w is not None else None
-
-
-def _random_tanh(study: "Study") -> dict[str, Any] | None:
-    """The gain of a random tanh network and the noise of its units, white and of mean zero, one for each."""
-    cell, weights, inputs = study.cell, dict(study.weights), study.inputs
-    recurrent, entering = weights.pop("weight_hh", None), weights.pop("weight_ih", None)
-    tanh = cell.kind == "Elman" and (cell.model_extra or {}).get("activation", "tanh") == "tanh"
-    if not tanh or weights or not isinstance(recurrent, Mapping) or recurrent.get("init") != "normal":
-        return None
-    gain = recurrent.get("gain", 1.0)
-    if inputs is None and entering is None:
-        return {"gain": gain, "noise": 0.0}
-    each = isinstance(entering, Mapping) and {"gain": 1.0, **entering} == {"init": "identity", "gain": 1.0}
-    white = isinstance(inputs, Noise) and (inputs.mean, inputs.hold) == (0.0, 1) and cell.inputs == cell.units
-    scale = _single(inputs.scale) if white and isinstance(inputs, Noise) else None
-    return {"gain": gain, "noise": scale} if each and scale is not None else None
-
-
-def _random_rate(study: "Study") -> dict[str, Any] | None:
-    """A random network with a step dt: `Rate` and `Leaky` (the same after a change of variables), `Elman` at dt = 1."""
-    cell, weight, given = study.cell, study.weights.get("weight_hh"), dict(study.cell.model_extra or {})
-    if cell.kind not in ("Elman", "Leaky", "Rate") or given.get("activation", "tanh") != "tanh":
-        return None
-    if cell.step not in (None, "euler"):
-        return None
-    if not set(study.weights) <= {"weight_hh", "dt"} or study.inputs is not None:
-        return None
-    if not isinstance(weight, Mapping) or weight.get("init") != "normal":
-        return None
-    if cell.kind == "Elman":
-        return {"gain": weight.get("gain", 1.0), "dt": 1.0}
-    dt = _single(study.weights.get("dt", given.get("dt", 0.1 if cell.kind == "Rate" else 0.5)))
-    return None if dt is None else {"gain": weight.get("gain", 1.0), "dt": dt}
-
-
-def _per_step(function: Callable[..., NDArray[np.float64]]) -> Callable[..., NDArray[np.float64]]:
-    """Return a function of (gain, dt) per step, of one per unit time."""
-    return lambda gain, dt: dt * function(gain, dt)
-
-
+ZERO = 'from initial_state = "zero"'
+UNIT = "one {} unit (Elman, units = 1) with weight_hh on the x axis and one bias on the y axis"
+TANH, LOGISTIC = UNIT.format("tanh"), UNIT.format("logistic")
+NOISY = (
+    'a tanh network (Elman) with weight_hh = { init = "normal", ... }; undriven, or with weight_ih = '
+    '{ init = "identity" } and [inputs] of kind = "normal"'
+)
+PLANE = 'two units with {} = [["x", "-y"], ["y", "x"]] in weight_hh, x and y being the axes, ' + ZERO
+RANDOM = '{} with weight_hh = {{ init = "normal", ... }}' + f", {ZERO}"
 RANDOM_RATE = 'of a random tanh network (Elman, Leaky, Rate) with weight_hh = { init = "normal", ... } and dt alone'
+TURNING = 'GRU with step = "euler", weight_hh = { n = { init = "rotation", angle = ..., gain = ... } } and dt, ' + ZERO
+ANTISYMMETRIC = "Antisymmetric cell with a matrix of numbers, gamma and dt alone, " + ZERO
 
-LINES = {
-    "linear_power": Line(
-        theory.linear_power,
+
+def _unit(activation: str) -> Matching:
+    return lambda study, x, y: matches.unit_map(study, activation, x, y)
+
+
+def _plane(kind: str) -> Matching:
+    def fits(study: "Study", x: str | None, y: str | None) -> Roles:
+        roles = matches.gated_plane(study, kind, x, y)
+        return None if roles is None or any(isinstance(value, str) for value in roles.values()) else roles
+
+    return fits
+
+
+def _gated_gain(kind: str, over: str) -> Matching:
+    def fits(study: "Study", x: str | None, y: str | None) -> Roles:
+        rest = placed(matches.random_gated(study, kind), x, y, over, "gain")
+        return rest if rest is None or kind == "LSTM" else {}
+
+    return fits
+
+
+def _over(roles: Callable[["Study"], Roles], over: str, up: str) -> Matching:
+    return lambda study, x, y: placed(roles(study), x, y, over, up)
+
+
+def _noise(study: "Study", x: str | None, y: str | None) -> Roles:
+    return placed(matches.random_tanh(study), x, y, "gain", "noise")
+
+
+def _curve(name: str, domain: str, fits: Matching, jumps: str | None = None) -> tuple[str, Curve]:
+    return name, Curve(CATALOGUE[name], domain, fits, jumps)
+
+
+CURVES = dict([
+    _curve("tanh_fold", TANH, _unit("tanh"), "attractors"),
+    _curve("tanh_flip", TANH, _unit("tanh"), "period"),
+    _curve("tanh_cusp", TANH, _unit("tanh")),
+    _curve("logistic_fold", LOGISTIC, _unit("logistic"), "attractors"),
+    _curve("logistic_flip", LOGISTIC, _unit("logistic"), "period"),
+    _curve("logistic_cusp", LOGISTIC, _unit("logistic")),
+    _curve("lstm_circle", f"an LSTM of {PLANE.format('g')}", _plane("LSTM"), "exponents"),
+    _curve("gru_circle", f"a GRU of {PLANE.format('n')}", _plane("GRU"), "exponents"),
+    _curve(
+        "lstm_critical_gain",
+        f"an {RANDOM.format('LSTM')}, with the forget bias on the x axis and the gain on the y axis",
+        _gated_gain("LSTM", "forget"),
+    ),
+    _curve(
+        "gru_critical_gain",
+        f"a {RANDOM.format('GRU')}, with the reset bias on the x axis and the gain on the y axis",
+        _gated_gain("GRU", "reset"),
+    ),
+    _curve(
+        "antisymmetric_limit",
+        f"an {ANTISYMMETRIC}, with gamma on the x axis and dt on the y axis",
+        _over(matches.antisymmetric, "gamma", "dt"),
+        "exponents",
+    ),
+    _curve(
+        "rotation_gru",
+        f"a {TURNING}, with dt on the x axis and the angle on the y axis",
+        _over(matches.rotation_gru, "e", "alpha"),
+        "exponents",
+    ),
+    _curve("critical_noise", f"{NOISY}, with the gain on the x axis and the noise's scale on the y axis", _noise),
+    _curve(
+        "critical_initialisation",
+        'a tanh network (Elman) with weight_hh = { init = "normal", gain = "y" } and bias_hh = { init = "normal", '
+        'gain = "sqrt(N) * x" } (the number itself), x and y being the axes',
+        matches.random_layers,
+    ),
+])  # fmt: skip
+
+
+def _line(name: str, of: str, whose: str, roles: Callable[["Study"], Roles]) -> tuple[str, Line]:
+    return name, Line(CATALOGUE[name], of, f"{of} {whose}", roles)
+
+
+def _gated(kind: str) -> Callable[["Study"], Roles]:
+    return lambda study: matches.random_gated(study, kind)
+
+
+LINES = dict([
+    _line("linear_power", "log_norms", "of one linear unit (Linear, units = 1)", matches.linear_unit),
+    _line(
+        "forget_gate",
         "log_norms",
-        "lag · ln |w| (closed form)",
-        "log_norms of one linear unit (Linear, units = 1)",
-        _scalar_linear,
+        'of an LSTM with bias_hh = { f = ... }, of a loss on "c"',
+        matches.forget_gate,
     ),
-    "forget_gate": Line(
-        theory.forget_gate,
-        "log_norms",
-        "the forget gate alone, lag · ln σ(b)",
-        'log_norms of an LSTM with bias_hh = { f = ... }, of a loss on "c"',
-        _forget,
-    ),
-    "tanh_exponent": Line(
-        theory.tanh_exponent,
-        "exponents",
-        "one tanh unit (closed form)",
-        "exponents of one tanh unit (Elman, units = 1) with weight_hh alone",
-        _tanh_exponent,
-    ),
-    "mean_field": Line(
-        theory.mean_field_exponent,
-        "exponents",
-        "mean field, infinitely many units",
-        f"exponents of {NOISY}",
-        _random_tanh,
-    ),
-    "mean_field_rate": Line(
-        _per_step(mean_field.mean_field_rate_exponent),
-        "exponents",
-        "mean field, infinitely many units",
-        f"exponents {RANDOM_RATE}",
-        _random_rate,
-    ),
-    "mean_field_per_time": Line(
-        mean_field.mean_field_rate_exponent,
-        "exponent_per_time",
-        "mean field, infinitely many units",
-        f"exponent_per_time {RANDOM_RATE}",
-        _random_rate,
-    ),
-    "mean_field_mean": Line(
-        _per_step(mean_field.mean_field_mean_exponent),
-        "mean_exponent",
-        "mean field, infinitely many units",
-        f"mean_exponent {RANDOM_RATE}",
-        _random_rate,
-    ),
-    "mean_field_mean_per_time": Line(
-        mean_field.mean_field_mean_exponent,
-        "mean_exponent_per_time",
-        "mean field, infinitely many units",
-        f"mean_exponent_per_time {RANDOM_RATE}",
-        _random_rate,
-    ),
-}
+    _line("tanh_exponent", "exponents", "of one tanh unit (Elman, units = 1) with weight_hh alone", matches.tanh_unit),
+    _line("antisymmetric_exponent", "exponents", f"of an {ANTISYMMETRIC}", matches.antisymmetric),
+    _line("rotation_gru_exponent", "exponents", f"of a {TURNING}", matches.rotation_gru),
+    _line("plain_origin_exponent", "exponents", f"of an {RANDOM.format('Elman cell')}", matches.random_plain),
+    _line("lstm_origin_exponent", "exponents", f"of an {RANDOM.format('LSTM')}", _gated("LSTM")),
+    _line("gru_origin_exponent", "exponents", f"of a {RANDOM.format('GRU')}", _gated("GRU")),
+    _line("mean_field", "exponents", f"of {NOISY}", matches.random_tanh),
+    _line("mean_field_rate", "exponents", RANDOM_RATE, matches.random_rate),
+    _line("mean_field_per_time", "exponent_per_time", RANDOM_RATE, matches.random_rate),
+    _line("mean_field_mean", "mean_exponent", RANDOM_RATE, matches.random_rate),
+    _line("mean_field_mean_per_time", "mean_exponent_per_time", RANDOM_RATE, matches.random_rate),
+])  # fmt: skip

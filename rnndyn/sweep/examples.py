@@ -178,7 +178,7 @@ inputs = 1
 
 [weights]
 weight_hh = { f = 0.0, g = { init = "orthogonal", gain = "w" }, o = [[1.0, "w"], ["-w", 0.0]] }
-weight_ih = 0.5
+weight_ih = "1 - 0.5 * w"
 bias_hh = { f = 1.0 }
 """,
     "init normal": """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rnndyn.sweep.part import Part
-from rnndyn.sweep.value import Value, Values, along, check_axis, generator, load, seeds, shape_words
+from rnndyn.sweep.value import Value, Values, along, check_axis, generator, load, over_axis, seeds, shape_words
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -186,10 +186,10 @@ class File(Initialiser):
         array = load(self.file, study)
         if array.shape[array.ndim - len(shape) :] != shape or array.ndim > len(shape) + 1:
             raise ValueError(f"{self.file} has the shape {shape_words(array.shape)}, needed is {shape_words(shape)}")
-        last = np.max(study.axes[self.seed].values) if isinstance(self.seed, str) else self.seed
+        last = np.max(over_axis(self.seed, study))
         if last and (array.ndim == len(shape) or last >= len(array)):
             held = len(array) if array.ndim > len(shape) else 1
-            raise ValueError(f"{self.file} holds {held} of them, seed goes up to {last} (counted from 0)")
+            raise ValueError(f"{self.file} holds {held} of them, seed goes up to {last:g} (counted from 0)")
 
     def build(self, study: "Study", name: str, shape: Shape, block: Values) -> Array:
         """Return the array (axes of the block..., *shape) for a weight or one gate of it."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from rnndyn.dynamics import theory
 from rnndyn.sweep.axis import Axis
 from rnndyn.sweep.cell import CellTable
 from rnndyn.sweep.curves import CURVES, LINES
@@ -28,7 +29,8 @@ OPENING = """\
 
 Every key of a study (`*.toml`). This page is made by `rnndyn reference`; `rnndyn new NAME` writes a commented study to
 begin with, `rnndyn check` says what is wrong with one. Where a value may be *an axis*, write the name of an entry of
-`[axes]` in quotes, with a minus sign before it if you like: `"w"`, `"-w"`.
+`[axes]` in quotes, or an affine form of one: a number, or none, times the axis, plus or minus a number. `"w"`, `"-w"`,
+`"2 * w"`, `"1 + w"`, `"1 - 0.5 * w"` and `"-w + 3"` are such forms.
 
 The examples below are parts: put each in the place of the same table of this study, and it runs.
 """
@@ -49,6 +51,15 @@ without ending, and without the name of this file and a `_` before it, if it beg
 `{regions.id}` in `answer` is the number `id` of that section, `--set regions.axes.w.num=8` changes the section alone.
 A study that has sections need not have a grid: without `[cell]` and all other tables it is a page of its sections, as
 below, and `--set run.steps=100` changes every one of them. `rnndyn run FOLDER` runs sections with their page only.
+"""
+
+
+THEORY = """\
+## The catalogue of theory
+
+All closed forms and mean-field results of the package, with their arguments, as `rnndyn theory` prints them. In Python,
+`rd.theory.NAME(...)` computes one, `rd.theory.CATALOGUE` holds them all, and `rd.plot.map(..., theory=[...])` draws the
+curves and points over any map. sigma is the logistic function, z standard normal.
 """
 SIZES = """\
 `units` may be an axis: the networks of each size are computed one size after another, with weights drawn anew for each.
@@ -72,6 +83,7 @@ def reference() -> str:
         parts += [f"## {title}", text, _keys(model) if model is not None else "", _code(EXAMPLES[example])]
     parts += ["## Theory by name", "For `theory` of a map:", _curves(CURVES)]
     parts += ["For `theory` of a curve, a profile or a number:", _curves(LINES)]
+    parts += [THEORY, theory.table()]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rnndyn.dynamics.random import random_start
 from rnndyn.errors import InputError, suggestion
-from rnndyn.sweep.value import Index, Values, check_entries, extent, stack
+from rnndyn.sweep.value import Index, Values, check_entries, extent, split, stack
 
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
@@ -26,7 +26,7 @@ def check_start(study: "Study", cell: Any) -> None:
     where = f"[run] initial_state = {value!r}"
     try:
         if not isinstance(value, Mapping):
-            if isinstance(value, str) and value.removeprefix("-") not in study.axes:
+            if isinstance(value, str) and split(value).axis not in study.axes:
                 hint = suggestion(value, [RANDOM, ZERO, *study.axes])
                 raise ValueError(f"expected 'random', 'zero', numbers or an axis; {hint}")
             return check_entries(value, (cell.state_size,), study)

@@ -1,9 +1,10 @@
-"""Values that may vary over the grid: a number, or the name of an axis, with a minus sign or without."""
+"""Values that may vary over the grid: a number, the name of an axis, or an affine form of one, "1 - 0.5 * w"."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
 __all__ = [
-    "Index", "Together", "Value", "Values", "along", "axes_in", "check_axis", "check_entries", "digest", "extent",
-    "generator", "list_shape", "load", "one_of", "seeds", "shape_words", "stack",
+    "Affine", "Index", "Together", "Value", "Values", "along", "axes_in", "check_axis", "check_entries", "digest",
+    "extent", "generator", "list_shape", "load", "one_of", "over_axis", "seeds", "shape_words", "split", "stack",
 ]  # fmt: skip
 
 Value = int | FiniteFloat | str
@@ -29,6 +30,11 @@ class Together(dict[str, NDArray[Any]]):
     """Values of the axes at single points: they vary together, where those of a block of the grid span it."""
 
 
+NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+FORM = re.compile(
+    rf"(?P<before>[+-]?\s*{NUMBER}\s*(?=[+-]))?(?P<sign>[+-]?)\s*(?:(?P<scale>{NUMBER})\s*\*\s*)?"
+    rf"(?P<axis>[^\W\d]\w*)\s*(?P<after>[+-]\s*{NUMBER})?"
+)
 WORDS = ("init", "kind", "file")  # keys whose text is no axis
 
 
@@ -42,16 +48,36 @@ def generator(study_seed: int, name: str, seed: int, size: int | None = None) ->
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([study_seed, word, seed, *several])))
 
 
-def split(entry: str) -> tuple[str, float]:
-    """Return (axis, sign) of an entry such as "w" or "-w"."""
-    entry = entry.strip()
-    return (entry[1:].strip(), -1.0) if entry.startswith("-") else (entry, 1.0)
+class Affine(NamedTuple):
+    """`scale * axis + offset`."""
+
+    axis: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def of(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the form's values from those of its axis."""
+        scaled: NDArray[np.float64] = self.scale * np.asarray(values, dtype=np.float64)
+        return scaled + self.offset if self.offset else scaled
+
+
+def split(entry: str) -> Affine:
+    """Return the axis, scale and offset of an entry such as "w", "-w", "2 * w", "1 - 0.5 * w" or "-w + 3".
+
+    Whatever is not of this form is taken for the name of an axis, which there is not.
+    """
+    found = FORM.fullmatch(entry.strip())
+    if found is None:
+        return Affine(entry.strip())
+    offsets = [float("".join(found[part].split())) for part in ("before", "after") if found[part]]
+    scale = float(found["scale"] or 1.0)
+    return Affine(found["axis"], -scale if found["sign"] == "-" else scale, sum(offsets))
 
 
 def axes_in(value: Any) -> set[str]:
     """Return the names of axes that a value of the study file holds, wherever in it."""
     if isinstance(value, str):
-        return {split(value)[0]}
+        return {split(value).axis}
     if isinstance(value, Mapping):
         return set().union(*(axes_in(inner) for key, inner in value.items() if key not in WORDS))
     return set().union(*map(axes_in, value)) if isinstance(value, list | tuple) else set()
@@ -59,19 +85,28 @@ def axes_in(value: Any) -> set[str]:
 
 def check_axis(entry: str, study: "Study") -> str:
     """Return the axis that an entry names; raises ValueError if there is none."""
-    name, _ = split(entry)
+    name, *numbers = split(entry)
     if name not in study.axes:
-        raise ValueError(f"{entry!r} is no axis; {suggestion(name, study.axes)}")
+        form = "" if name.isidentifier() else ' nor an affine form of one, as "1 - 0.5 * w"'
+        raise ValueError(f"{entry!r} is no axis{form}; {suggestion(name, study.axes)}")
     if study.axes[name].is_text:
         raise ValueError(f"{entry!r} is an axis of texts: only a key of [cell] takes one")
+    if not np.all(np.isfinite(numbers)):
+        raise ValueError(f"{entry!r} holds a number that is not finite")
     return name
+
+
+def over_axis(entry: Value, study: "Study") -> NDArray[np.float64]:
+    """Return all values of an entry, over its axis."""
+    if not isinstance(entry, str):
+        return np.array([float(entry)])
+    return split(entry).of(study.axes[check_axis(entry, study)].values)
 
 
 def seeds(entry: Value, study: "Study") -> None:
     """Raise ValueError if an entry is no seed: whole numbers from 0 up."""
-    values = study.axes[check_axis(entry, study)].values if isinstance(entry, str) else np.array([entry])
-    negated = isinstance(entry, str) and split(entry)[1] < 0
-    if negated or np.any(values < 0) or np.any(values != np.floor(values)):
+    values = over_axis(entry, study)
+    if np.any(values < 0) or np.any(values != np.floor(values)):
         words = f"axis {entry!r} gives seeds, which" if isinstance(entry, str) else f"seed = {entry!r}: seeds"
         raise ValueError(f"{words} must be whole numbers from 0 up")
 
@@ -83,12 +118,12 @@ def extent(block: Values) -> tuple[int, ...]:
 
 
 def along(entry: Value, block: Values) -> NDArray[np.float64]:
-    """Return the values of a number or an axis name over a block, with as many array axes as the block has."""
+    """Return the values of a number or a form of an axis over a block, with as many array axes as the block has."""
     if not isinstance(entry, str):
         return np.full((1,) * len(extent(block)), float(entry))
-    name, sign = split(entry)
-    shape = [-1] if isinstance(block, Together) else [-1 if axis == name else 1 for axis in block]
-    return sign * block[name].reshape(shape).astype(np.float64)
+    form = split(entry)
+    shape = [-1] if isinstance(block, Together) else [-1 if axis == form.axis else 1 for axis in block]
+    return form.of(block[form.axis].reshape(shape))
 
 
 def entries(value: Any, index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:

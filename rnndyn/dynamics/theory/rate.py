@@ -23,10 +23,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError
+from ...errors import InputError
+from .entry import topic
 
-__all__ = ["mean_field_mean_exponent", "mean_field_rate_exponent"]
+__all__ = [
+    "mean_field_mean", "mean_field_mean_exponent", "mean_field_mean_per_time", "mean_field_per_time", "mean_field_rate",
+    "mean_field_rate_exponent",
+]  # fmt: skip
 
+ENTRIES, known = topic()
 TERMS = 1000  # of the Hermite series, odd ones only
 LAGS = 400  # of the flow's covariance
 NEAREST = 1.05  # the correlation time grows like 1 / (g - 1): closer to 1 the lags are too many
@@ -35,25 +40,72 @@ ROUNDS, MIXED = 20_000, 3
 Array = NDArray[np.float64]
 
 
-def mean_field_rate_exponent(gain: ArrayLike, dt: ArrayLike) -> Array:
-    """Return the largest exponent per unit time of `x <- (1 - dt) x + dt J tanh(x)`, N to infinity; `dt = 0`: the flow.
+NAMED = "mean field, infinitely many units"
+RATE = "x <- (1 - d) x + d J tanh(x), J independent normal of deviation g/sqrt(N), N to infinity; 0 <= d <= 1"
+SOMPOLINSKY = "Sompolinsky, Crisanti & Sommers, Phys. Rev. Lett. 61 (1988) 259; Molgedey et al. (1992) at d = 1"
+AHMADIAN = (
+    "Ahmadian, Fumarola & Miller, Phys. Rev. E 91 (2015) 012820; Engelken, Wolf & Abbott, Phys. Rev. Research 5 (2023) "
+    "043044 at d = 1"
+)
 
-    gain > 0 and 0 <= dt <= 1 broadcast. At g = 3: 0.310249 (dt = 1), 0.216124 (0.5), 0.225401 (0.25), 0.235461 (flow).
-    NaN for gains between 1 and 1.02 at dt < 1. Raises InputError for values outside. Method: see this file's head.
+
+@known(
+    "value",
+    "largest exponent per unit time of x <- (1 - d) x + d J tanh(x), and of the flow (d = 0)",
+    label=NAMED,
+    domain=f"{RATE}; not for gains between 1 and {NEAREST} at d < 1",
+    source=SOMPOLINSKY,
+)
+def mean_field_per_time(gain: ArrayLike, dt: ArrayLike) -> Array:
+    """Return it. gain > 0 and dt broadcast; raises InputError for values outside. Method: see this file's head.
+
+    At g = 3: 0.310249 (dt = 1), 0.216124 (0.5), 0.225401 (0.25), 0.235461 (flow).
     """
     return _over(_exponent, gain, dt)
 
 
-def mean_field_mean_exponent(gain: ArrayLike, dt: ArrayLike = 1.0) -> Array:
-    """Return the mean of all exponents per unit time, `E ln|det((1 - dt) + dt J tanh'(x))| / (N dt)`, N to infinity.
+@known(
+    "value",
+    "largest exponent per step of x <- (1 - d) x + d J tanh(x)",
+    label=NAMED,
+    domain=f"{RATE}; not for gains between 1 and {NEAREST} at d < 1",
+    source=SOMPOLINSKY,
+)
+def mean_field_rate(gain: ArrayLike, dt: ArrayLike) -> Array:
+    """Return `dt mean_field_per_time(gain, dt)`."""
+    return np.asarray(dt, np.float64) * mean_field_per_time(gain, dt)
 
-    At `dt = 1`: `ln g - 1/2 + E ln sech^2(x)`. For `dt < 1`, with `z = (1 - dt) / dt` and `D = g sech^2(x)`:
-    `(ln dt + E ln(z^2 + w^2 D^2) / 2 - w^2 / 2) / dt`, where w solves `E D^2 / (z^2 + w^2 D^2) = 1` (w = 0 if z lies
-    outside the spectrum, `E D^2 <= z^2`); x is normal with the variance of the mean field. -1 for the flow (dt = 0).
-    Source: the log determinant of a random matrix with a profile of variances, Ahmadian, Fumarola & Miller, Phys. Rev.
-    E 91 (2015) 012820; at dt = 1 Engelken, Wolf & Abbott, Phys. Rev. Research 5 (2023) 043044.
+
+@known(
+    "value",
+    "mean of all exponents per unit time, E ln |det((1 - d) + d J tanh'(x))| / (N d); at d = 1 ln g - 1/2 + E ln sech²",
+    label=NAMED,
+    domain=f"{RATE}; not for gains between 1 and {NEAREST} at d < 1",
+    source=AHMADIAN,
+)
+def mean_field_mean_per_time(gain: ArrayLike, dt: ArrayLike = 1.0) -> Array:
+    """Return it; -1 for the flow (dt = 0). gain > 0 and dt broadcast; raises InputError for values outside.
+
+    For `dt < 1`, with `z = (1 - dt) / dt` and `D = g sech^2(x)`: `(ln dt + E ln(z^2 + w^2 D^2) / 2 - w^2 / 2) / dt`,
+    where w solves `E D^2 / (z^2 + w^2 D^2) = 1` (w = 0 if z lies outside the spectrum, `E D^2 <= z^2`); x is normal
+    with the variance of the mean field.
     """
     return _over(_mean_exponent, gain, dt)
+
+
+@known(
+    "value",
+    "mean of all exponents per step, E ln |det((1 - d) + d J tanh'(x))| / N",
+    label=NAMED,
+    domain=f"{RATE}; not for gains between 1 and {NEAREST} at d < 1",
+    source=AHMADIAN,
+)
+def mean_field_mean(gain: ArrayLike, dt: ArrayLike = 1.0) -> Array:
+    """Return `dt mean_field_mean_per_time(gain, dt)`. At g = 3, dt = 1: -2.272805."""
+    return np.asarray(dt, np.float64) * mean_field_mean_per_time(gain, dt)
+
+
+mean_field_rate_exponent, mean_field_mean_exponent = mean_field_per_time, mean_field_mean_per_time
 
 
 def _over(function: "functools._lru_cache_wrapper[float]", gain: ArrayLike, dt: ArrayLike) -> Array:
