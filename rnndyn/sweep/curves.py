@@ -48,6 +48,11 @@ class Curve:
         """Return its branches between two values of x, each as points (n, 2)."""
         return self.entry.polylines(low, high, count, **self.given)
 
+    def height(self, x: float, near: float) -> float:
+        """Return its y at x: of several branches, that which is nearest."""
+        y = self.entry.branches(np.array([x]), **self.given)[:, 0]
+        return float(y[np.argmin(np.abs(y - near))])
+
 
 def named_curves(names: Any) -> list[Curve]:
     """Return the curves and points of the catalogue, of any study: names, or {name: arguments beside x}.

@@ -469,6 +469,7 @@ id = "border"
 variable = "exponents"
 first = "w"
 above = 0.0
+interpolate = true
 
 [[number]]
 label = "Units that shrink"

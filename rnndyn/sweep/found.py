@@ -9,6 +9,7 @@ import numpy as np
 from rnndyn.sweep.curves import LINES
 from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.limit import extrapolated
+from rnndyn.sweep.number import boundary_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,7 +51,7 @@ def _find(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
     if number.extrapolate is not None:
         return _extrapolated(dataset, study, number)
     if number.first is not None:
-        return _first(dataset, number)
+        return _first(dataset, study, number)
     if number.above is not None or number.below is not None:
         return _beyond(dataset, number)
     return _number(dataset, study, number)
@@ -155,18 +156,48 @@ def _there(dataset: "xr.Dataset", number: "Number") -> "tuple[xr.DataArray, Any,
     return part, there, known
 
 
-def _first(dataset: "xr.Dataset", number: "Number") -> Found:
+def _first(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
     """Return the first value of an axis where a bound is passed, reduced over the other axes; nan if nowhere."""
     assert number.first is not None
-    part, there, _ = _there(dataset, number)
-    there = np.moveaxis(there, part.dims.index(number.first), -1)
-    crossed = there.any(axis=-1)
-    at = dataset[number.first].values.astype(float)[there.argmax(axis=-1)][crossed]
+    at, crossed = (_between if number.interpolate else _first_places)(dataset, number)
     value = float(getattr(np, number.reduce or "mean")(at)) if at.size else math.nan
-    note = f"{number.note}; {int(crossed.sum())} of {crossed.size} pass it at all".removeprefix("; ")
-    theory = None if number.theory is None else float(number.theory)
+    stderr = None
+    if number.interpolate and number.reduce == "mean" and at.size > 1:
+        stderr = float(np.std(at, ddof=1) / np.sqrt(at.size))
+    note = number.note
+    if crossed.size > 1 or not crossed.all():
+        note = f"{note}; {int(crossed.sum())} of {crossed.size} pass it at all".removeprefix("; ")
+    theory = number.theory
+    if isinstance(theory, str):
+        boundary = boundary_of(number, study)
+        assert boundary is not None, "checked when the study was read"
+        theory = boundary[0].height(boundary[1], near=value)
     off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
-    return Found(number.label, value, None, "", theory, off, False, note)
+    return Found(number.label, value, stderr, "", theory, off, False, note)
+
+
+def _first_places(dataset: "xr.Dataset", number: "Number") -> "tuple[Any, Any]":
+    """Return (the first values of the axis beyond the bound, which of the other axes' points pass it)."""
+    part, there, _ = _there(dataset, number)
+    there = np.moveaxis(there, part.dims.index(str(number.first)), -1)
+    crossed = there.any(axis=-1)
+    return dataset[number.first].values.astype(float)[there.argmax(axis=-1)][crossed], crossed
+
+
+def _between(dataset: "xr.Dataset", number: "Number") -> "tuple[Any, Any]":
+    """Return the same, read between the values: where a straight line to the first one passes the bound."""
+    part = _pick(dataset, number, number.variable)
+    assert part is not None
+    values = np.moveaxis(part.values.astype(float), part.dims.index(str(number.first)), -1)
+    over = values - number.above if number.above is not None else number.below - values
+    axis = dataset[number.first].values.astype(float)
+    with np.errstate(invalid="ignore"):
+        passes = (over[..., 1:] > 0) & (over[..., :-1] <= 0)
+    crossed = passes.any(axis=-1)
+    left = passes.argmax(axis=-1)
+    low, high = (np.take_along_axis(over, (left + side)[..., None], axis=-1)[..., 0] for side in (0, 1))
+    at = axis[left] + (axis[left + 1] - axis[left]) * low / (low - high)
+    return at[crossed], crossed
 
 
 def _beyond(dataset: "xr.Dataset", number: "Number") -> Found:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat
 
 from rnndyn.errors import InputError, suggestion
-from rnndyn.sweep.curves import LINES
+from rnndyn.sweep.curves import CURVES, LINES, Curve
 from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.limit import check_limit
 from rnndyn.sweep.part import Listed, Part, Whole
@@ -16,7 +16,7 @@ from rnndyn.sweep.part import Listed, Part, Whole
 if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
-__all__ = ["Number", "check_answer", "check_number", "fill"]
+__all__ = ["Number", "boundary_of", "check_answer", "check_number", "fill"]
 
 SHARES = ("above", "below", "agrees_with")
 WHOLE = ("attractors", "period", "regime_period", "regime_attractors")  # variables with regions by number
@@ -52,6 +52,11 @@ class Number(Part):
         description="an axis: makes the number, instead of a share, its first value that lies above (below) the bound; "
         "over other axes it is reduced among those where there is one; a share",
     )
+    interpolate: bool = Field(
+        default=False,
+        description="of `first`, where a straight line from the value before it passes the bound: the axis is read "
+        "between its values, and the points' errors do not count",
+    )
     extrapolate: str | None = Field(
         default=None,
         description="an axis of sizes: makes the number the limit of infinitely many, the intercept of a weighted "
@@ -83,7 +88,8 @@ class Number(Part):
     )
     theory: int | FiniteFloat | Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="the number it should be (as shown), or a closed form for a curve by name (listed below); none",
+        description="the number it should be (as shown), or theory by name (listed below): that for curves, or, of "
+        "`first`, that for a map over the axis in `at` and that of `first`; none",
     )
     note: str = Field(default="", description="a word on how to take it; none")
 
@@ -120,7 +126,7 @@ def check_number(
     elif number.extrapolate is not None:
         _check_extrapolate(where, number, own, coords, shares)
     elif number.first is not None:
-        _check_first(where, number, own, coords, free)
+        _check_first(where, number, own, coords, free, study)
     elif shares:
         if shares not in ([shares[0]], ["above", "below"]) or number.reduce is not None or number.show != "value":
             raise InputError(f"{where}: {shares[0]} gives a share of points; remove {_others(number, shares)}")
@@ -128,7 +134,9 @@ def check_number(
         raise InputError(f"{where}: {', '.join(free)}: give a value in at, or reduce = 'mean' over them")
     elif not free and number.reduce is not None:
         raise InputError(f"{where}: reduce = {number.reduce!r}: at leaves one point only; remove reduce")
-    if isinstance(number.theory, str):
+    if number.interpolate and number.first is None:
+        raise InputError(f"{where}: interpolate is of first: give it an axis")
+    if isinstance(number.theory, str) and number.first is None:
         if number.theory not in LINES:
             raise InputError(f"{where}: no theory {number.theory!r}; {suggestion(number.theory, LINES)}")
         line = LINES[number.theory]
@@ -211,7 +219,7 @@ def _check_region(where: str, number: Number, free: Sequence[str], shares: Seque
 
 
 def _check_first(
-    where: str, number: Number, own: Sequence[str], coords: Mapping[str, Any], free: Sequence[str]
+    where: str, number: Number, own: Sequence[str], coords: Mapping[str, Any], free: Sequence[str], study: "Study"
 ) -> None:
     if number.first not in own:
         raise InputError(f"{where}: first = {number.first!r}: no axis of it; {suggestion(str(number.first), own)}")
@@ -223,10 +231,23 @@ def _check_first(
             f"{where}: first needs above or below, one of them, and goes with neither agrees_with nor show"
         )
     if isinstance(number.theory, str):
-        raise InputError(f"{where}: theory {number.theory!r} does not apply here: give a number")
+        if number.theory not in CURVES:
+            raise InputError(f"{where}: no theory {number.theory!r} for a map; {suggestion(number.theory, CURVES)}")
+        if boundary_of(number, study) is None:
+            domain = CURVES[number.theory].domain
+            raise InputError(f"{where}: theory {number.theory!r} does not apply here: it is for {domain}")
     others = [name for name in free if name != number.first]
     if others and number.reduce is None:
         raise InputError(f"{where}: {', '.join(others)}: give a value in at, or reduce = 'median' over them")
+
+
+def boundary_of(number: Number, study: "Study") -> tuple[Curve, float] | None:
+    """Return the curve that `theory` of a number with `first` names, and the x in `at`; None if it does not apply."""
+    for name, value in number.at.items():
+        curve = CURVES[str(number.theory)].of(study, name, number.first)
+        if curve is not None and not isinstance(value, str):
+            return curve, float(study.axes[name].values[nearest_place(name, study.axes[name].values, value)])
+    return None
 
 
 def check_answer(answer: str, numbers: "Sequence[Number]", below: "Mapping[str, Sequence[Number]]") -> None:

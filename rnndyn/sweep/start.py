@@ -38,11 +38,9 @@ def check_start(study: "Study", cell: Any) -> None:
         raise InputError(f"{where}: {error}") from None
 
 
-def build_start(study: "Study", cell: Any, block: Values, first: Index) -> NDArray[np.float64] | None:
-    """Return the starts for a block, (axes of the block..., state size); None for zero."""
-    value = study.run.initial_state
-    if value == ZERO:
-        return None
+def build_start(study: "Study", cell: Any, block: Values, first: Index) -> NDArray[np.float64]:
+    """Return the starts for a block, (axes of the block..., state size)."""
+    value = 0.0 if study.run.initial_state == ZERO else study.run.initial_state
     if value == RANDOM:
         shape = extent(block)
         points = int(np.prod(shape))

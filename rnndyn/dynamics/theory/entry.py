@@ -62,21 +62,21 @@ class Entry:
             return [place[None] for place in np.atleast_2d(self.function(**given))]
         x = np.linspace(low, high, count)
         x = np.sort(np.append(x, self._ends(x, given)))
-        return [np.stack([x, y], axis=1)[np.isfinite(y)] for y in self._branches(x, given) if np.isfinite(y).any()]
+        return [np.stack([x, y], axis=1)[np.isfinite(y)] for y in self.branches(x, **given) if np.isfinite(y).any()]
 
-    def _branches(self, x: Array, given: dict[str, float]) -> Array:
-        """(branches, x)."""
+    def branches(self, x: Array, **given: float) -> Array:
+        """Return the y of each branch of a curve, (branches, x)."""
         y = np.asarray(self.function(x, **given), dtype=np.float64).reshape(-1, len(x))
         return np.concatenate([y, -y]) if self.mirrored else y
 
     def _ends(self, x: Array, given: dict[str, float]) -> Array:
         """Return the last x, from inside, where all branches are finite, next to those where they are not."""
-        there = np.asarray(np.isfinite(self._branches(x, given)).all(axis=0))
+        there = np.asarray(np.isfinite(self.branches(x, **given)).all(axis=0))
         at = np.flatnonzero(there[1:] != there[:-1])
         inside, outside = np.where(there[at], x[at], x[at + 1]), np.where(there[at], x[at + 1], x[at])
         for _ in range(BISECTIONS if len(at) else 0):
             middle = 0.5 * (inside + outside)
-            finite = np.isfinite(self._branches(middle, given)).all(axis=0)
+            finite = np.isfinite(self.branches(middle, **given)).all(axis=0)
             inside, outside = np.where(finite, middle, inside), np.where(finite, outside, middle)
         return inside
 

@@ -89,8 +89,8 @@ class Block:
             return drive.after(begin)
         return drive if drive is None or drive.shape[-2] == 1 else drive[..., begin:end, :]
 
-    def start(self) -> NDArray[np.float64] | None:
-        """Return the states that the networks start from, (axes..., state size); None for zero."""
+    def start(self) -> NDArray[np.float64]:
+        """Return the states that the networks start from, (axes..., state size)."""
         return build_start(self.study, self.cell, self.axes, self.first)
 
     def without(self, at: Mapping[str, int]) -> NDArray[np.int64]:
