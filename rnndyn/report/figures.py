@@ -11,6 +11,7 @@ import numpy as np
 from rnndyn.report import images, lines, pictures, plot, style, words
 from rnndyn.report.pictures import Picture
 from rnndyn.report.table import table
+from rnndyn.sweep.curves import CURVES, LINES
 from rnndyn.sweep.figure import Figure, complete_for
 from rnndyn.sweep.limit import form
 from rnndyn.sweep.start import RANDOM
@@ -192,6 +193,8 @@ def _caption(picture: Picture, legend: list[str], random: bool) -> str:
         parts.append("Dotted: the slope that the largest Lyapunov exponent, measured on its own, demands.")
     if drawing.theory and drawing.kind == "limit":
         parts.append("Crosses: theory, fitted to nothing.")
+    elif set(drawing.theory) - {*LINES, *CURVES}:
+        parts.append(f"Dashed: {'; '.join(picture.theory)}.")
     elif drawing.theory:
         parts.append("Dashed: closed formulas, fitted to nothing.")
     if drawing.kind in ("curve", "profile") and lines.reaches_below(picture.data):

@@ -20,6 +20,7 @@ MARKED = 14  # markers on a line, at most; those of other lines stand elsewhere
 JOINED = 100  # points in a plane: more are not joined by lines
 NAMED = len(style.SERIES)
 CROSS: dict[str, Any] = {"linestyle": "none", "marker": "x", "markeredgewidth": 2.0}
+FEW = 100.0  # as far as the ends of a logarithmic scale may lie apart for its powers of ten to be too few
 LEAST = 0.1  # of a value: how far below it a band reaches at most on a logarithmic scale
 FLOOR = -60.0  # nat: of a gradient less is nothing to anybody, and would squeeze the rest (exp(-60) is 1e-26)
 
@@ -53,6 +54,19 @@ def curve(
     canvas.ax.set(**{f"{name}scale": "log" for name in log})
     if at.min() < at.max():
         canvas.ax.set_xlim(at.min(), at.max())
+    for name in log:
+        _ticks(getattr(canvas.ax, f"{name}axis"))
+
+
+def _ticks(axis: Any) -> None:
+    """Give a logarithmic scale of less than two decades more than its powers of ten, as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    if 0.0 < high < FEW * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 10.0 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: words.plain(value)))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def reaches_below(data: "xr.DataArray") -> bool:

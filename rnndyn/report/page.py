@@ -214,11 +214,13 @@ def _values(axis: "Axis") -> str:
 def _python(dataset: "xr.Dataset", study: "Study", directory: Path) -> str:
     """Return three lines that reopen the result and look up one point of it."""
     path = "result.zarr" if directory.is_absolute() else f"{directory.as_posix()}/result.zarr"
-    at = {name: axis.values[len(axis.values) * 3 // 4].item() for name, axis in study.axes.items()}
-    place = ", ".join(f"{name}={value:.3g}" for name, value in at.items() if not isinstance(value, str))
-    texts = [f"isel({name}={len(study.axes[name].values) * 3 // 4})" for name in at if isinstance(at[name], str)]
+    most = max(dataset.data_vars, key=lambda name: dataset[name].ndim)
+    first = next(name for name in ("exponents", "log_norms", "attractors", "regime", most) if name in dataset)
+    axes = {name: axis.values for name, axis in study.axes.items() if name in dataset[first].dims}
+    at = {name: (3 * len(values) // 4, values[3 * len(values) // 4].item()) for name, values in axes.items()}
+    place = ", ".join(f"{name}={value:.3g}" for name, (_, value) in at.items() if not isinstance(value, str))
+    texts = [f"isel({name}={number})" for name, (number, value) in at.items() if isinstance(value, str)]
     chosen = ".".join([*texts, *([f'sel({place}, method="nearest")'] if place else [])])
-    first = next(name for name in ("exponents", "log_norms", "attractors", "regime") if name in dataset)
     return "\n".join(
         [
             "import xarray as xr",

@@ -121,8 +121,13 @@ def _status(dataset: "xr.Dataset", drawing: "Drawing") -> "xr.DataArray | None":
 
 
 def _theory(dataset: "xr.Dataset", study: "Study", drawing: "Drawing") -> "dict[str, xr.DataArray]":
-    """Return the closed forms that a curve or profile names, at each of its values."""
+    """Return the closed forms, and the other variables, that a curve or profile names, at each of its values."""
     like, forms = _one(dataset, drawing), {}
+    for name in (name for name in drawing.theory if name in dataset):
+        other = _fixed(dataset[name], drawing, drawing.index or (1,))
+        other = other.mean([over for over in drawing.mean if over in other.dims], keep_attrs=True)
+        label = str(other.attrs.get("long_name", name))
+        forms[label] = _arranged(other.broadcast_like(like).transpose(*like.dims), drawing)
     for line in (LINES[name] for name in drawing.theory if name in LINES):
         point = {str(name): like[name].broadcast_like(like).transpose(*like.dims).values for name in like.coords}
         values = np.broadcast_to(line.values(study, point), like.shape)

@@ -94,6 +94,9 @@ def scale(data: "xr.DataArray", size: bool = False) -> str:
         return f"|{scale(data).removesuffix(unit)}|{unit}"
     if data.name == "exponents":
         return _exponent(data) + unit
+    if data.name in ("flow_exponents", "exponent_error"):
+        what = "{} of the flow" if data.name == "flow_exponents" else "{} per unit time − the flow's"
+        return what.format(_exponent(data)) + unit
     if data.name == "exponents_stderr":
         return f"standard error of {_exponent(data)}" + unit
     if data.name == "log_norms":
@@ -113,6 +116,7 @@ def scale(data: "xr.DataArray", size: bool = False) -> str:
         "mean_exponent": "mean λ",
         "dimension_per_unit": "dimension per unit",
         "entropy_rate_per_unit": "entropy per unit",
+        "state_error": "distance from the flow's state",
     }
     return known.get(str(data.name), str(data.attrs.get("long_name", data.name or ""))) + unit
 

@@ -94,14 +94,18 @@ def _check_shown(study: "Study") -> None:
     for place, figure in enumerate(study.figure, 1):
         where = entry("figure", place, figure.title)
         drawing = complete(figure, dims, coords, names, where)
-        _check_theory(study, drawing, f"{where}: variable = {drawing.variable!r}")
+        _check_theory(study, drawing, dims, f"{where}: variable = {drawing.variable!r}")
     for place, number in enumerate(study.number, 1):
         check_number(study, number, dims, coords, entry("number", place, number.label))
 
 
-def _check_theory(study: "Study", figure: Drawing, where: str) -> None:
+def _check_theory(study: "Study", figure: Drawing, dims: dict[str, tuple[str, ...]], where: str) -> None:
     known: dict[str, Any] = dict(CURVES) if figure.kind == "map" else dict(LINES)
     for name in figure.theory:
+        if figure.kind == "curve" and name in dims:
+            if not set(dims[name]) <= {*dims[figure.variable], "exponent"}:
+                raise InputError(f"{where}: theory {name!r} does not apply here: it has axes of its own")
+            continue
         if name not in known:
             other = "" if name not in (LINES if figure.kind == "map" else CURVES) else f" for a {figure.kind}"
             raise InputError(f"{where}: no theory curve {name!r}{other}; {suggestion(name, known)}")

@@ -51,7 +51,7 @@ class Curve:
     def height(self, x: float, near: float) -> float:
         """Return its y at x: of several branches, that which is nearest."""
         y = self.entry.branches(np.array([x]), **self.given)[:, 0]
-        return float(y[np.argmin(np.abs(y - near))])
+        return float(y[np.nanargmin(np.abs(y - near))]) if np.isfinite(y).any() else float("nan")
 
 
 def named_curves(names: Any) -> list[Curve]:
@@ -115,6 +115,8 @@ PLANE = 'two units with {} = [["x", "-y"], ["y", "x"]] in weight_hh, x and y bei
 RANDOM = '{} with weight_hh = {{ init = "normal", ... }}' + f", {ZERO}"
 RANDOM_RATE = 'of a random tanh network (Elman, Leaky, Rate) with weight_hh = { init = "normal", ... } and dt alone'
 TURNING = 'GRU with step = "euler", weight_hh = { n = { init = "rotation", angle = ..., gain = ... } } and dt, ' + ZERO
+FLOW = 'a LinearFlow of two units with rate = re and weight_hh = [[0, "-im"], ["im", 0]]'
+PLANE_OF_Z = f'{FLOW} and dt = 1, or of Linear with W = [["1 + re", "-im"], ["im", "1 + re"]], re and im being the axes'
 ANTISYMMETRIC = "Antisymmetric cell with a matrix of numbers, gamma and dt alone, " + ZERO
 
 
@@ -181,6 +183,7 @@ CURVES = dict([
         _over(matches.rotation_gru, "e", "alpha"),
         "exponents",
     ),
+    *(_curve(f"{step}_region", PLANE_OF_Z, matches.plane_of_z) for step in ("euler", "midpoint", "rk4", "exponential")),
     _curve("critical_noise", f"{NOISY}, with the gain on the x axis and the noise's scale on the y axis", _noise),
     _curve(
         "critical_initialisation",
@@ -210,6 +213,11 @@ LINES = dict([
     _line("tanh_exponent", "exponents", "of one tanh unit (Elman, units = 1) with weight_hh alone", matches.tanh_unit),
     _line("antisymmetric_exponent", "exponents", f"of an {ANTISYMMETRIC}", matches.antisymmetric),
     _line("rotation_gru_exponent", "exponents", f"of a {TURNING}", matches.rotation_gru),
+    _line("linear_pair", "exponents", "of two Linear units with weight_hh = [[a, -b], [b, a]]", matches.linear_pair),
+    *(
+        _line(f"{step}_growth", "exponents", f"of {FLOW} that the step {step} takes", matches.linear_flow)
+        for step in ("euler", "midpoint", "rk4", "exponential")
+    ),
     _line("plain_origin_exponent", "exponents", f"of an {RANDOM.format('Elman cell')}", matches.random_plain),
     _line("lstm_origin_exponent", "exponents", f"of an {RANDOM.format('LSTM')}", _gated("LSTM")),
     _line("gru_origin_exponent", "exponents", f"of a {RANDOM.format('GRU')}", _gated("GRU")),

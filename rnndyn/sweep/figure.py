@@ -22,7 +22,8 @@ Number = int | FiniteFloat
 Values = Annotated[tuple[Number | str, ...], Listed, Field(min_length=1)]
 Numbered = Annotated[tuple[Whole, ...], Listed, Field(min_length=1)]
 
-INDEX = {"exponents": "exponent", "exponents_stderr": "exponent", "trajectory": "component"}
+NUMBERED = ("exponents", "exponents_stderr", "flow_exponents", "flow_exponents_stderr", "exponent_error")
+INDEX = {**dict.fromkeys(NUMBERED, "exponent"), "trajectory": "component"}
 AXES_OF_VARIABLES = ("exponent", "lag", "step", "component")
 VARIABLE = {"orbit": "trajectory", "trajectory": "trajectory", "profile": "log_norms"}
 SERIES = 8  # lines in one figure, unless `at` lists more
@@ -66,7 +67,8 @@ class Figure(Part):
         default=(), description="axes averaged over, their spread being the band of a curve; none"
     )
     theory: Annotated[tuple[str, ...], Listed] = Field(
-        default=(), description="closed forms drawn over it, by name (listed below); none"
+        default=(),
+        description="closed forms drawn over it, by name (listed below), over a curve also other variables; none",
     )
     log: Literal["", "x", "y", "xy"] | None = Field(
         default=None,

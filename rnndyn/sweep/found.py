@@ -76,6 +76,9 @@ def _number(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
     part, error = _pick(dataset, number, number.variable), _pick(dataset, number, f"{number.variable}_stderr")
     assert part is not None
     values = part.values.astype(float)
+    if number.show == "distance":
+        with np.errstate(invalid="ignore"):
+            values, error = np.abs(values - _named(dataset, study, number, part)), None
     known = np.isfinite(values)
     note = number.note
     if number.reduce is None:
@@ -86,10 +89,11 @@ def _number(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
         value = float(getattr(np, number.reduce)(values[known]))
         stderr = float(np.std(values[known], ddof=1) / np.sqrt(known.sum())) if _is_mean(number, known) else None
     if not known.all() and number.reduce is not None:
-        note = f"{note}; {int((~known).sum())} points without a finite value left out".removeprefix("; ")
+        many = "point" if (~known).sum() == 1 else "points"
+        note = f"{note}; {int((~known).sum())} {many} without a finite value left out".removeprefix("; ")
     theory = number.theory
     if isinstance(theory, str):
-        theory = float(LINES[theory].values(study, {str(name): c.item() for name, c in part.coords.items()}))
+        theory = 0.0 if number.show == "distance" else float(_named(dataset, study, number, part))
         theory = math.exp(theory) if number.show == "exp" else theory
     if number.show == "exp":
         value = math.exp(value)
@@ -97,6 +101,17 @@ def _number(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
     off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
     units = "" if number.show == "exp" else str(part.attrs.get("units", ""))
     return Found(number.label, value, stderr, units, theory, off, False, note)
+
+
+def _named(dataset: "xr.Dataset", study: "Study", number: "Number", part: "xr.DataArray") -> Any:
+    """Return theory by name, or another variable in its place, at each point of a part of a variable."""
+    name = str(number.theory)
+    if name not in LINES:
+        other = _pick(dataset, number, name)
+        assert other is not None
+        return other.broadcast_like(part).transpose(*part.dims).values.astype(float)
+    point = {str(axis): part[axis].broadcast_like(part).transpose(*part.dims).values for axis in part.coords}
+    return np.broadcast_to(LINES[name].values(study, point), part.shape)
 
 
 def _extrapolated(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:

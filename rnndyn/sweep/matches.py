@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
 __all__ = [
-    "antisymmetric", "forget_gate", "gated_plane", "linear_unit", "random_gated", "random_layers", "random_plain",
-    "random_rate", "random_tanh", "rotation_gru", "tanh_unit", "unit_map",
+    "antisymmetric", "forget_gate", "gated_plane", "linear_flow", "linear_pair", "linear_unit", "plane_of_z",
+    "random_gated", "random_layers", "random_plain", "random_rate", "random_tanh", "rotation_gru", "tanh_unit",
+    "unit_map",
 ]  # fmt: skip
 
 Roles = dict[str, Any] | None
@@ -135,6 +136,42 @@ def rotation_gru(study: "Study") -> Roles:
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _turned(matrix: Any) -> tuple[Any, Any, Any] | None:
+    """Return (a, b, d) of a matrix [[a, -b], [b, d]] whose b is an axis."""
+    if not isinstance(matrix, list | tuple) or list_shape(matrix) != (2, 2) or not isinstance(matrix[1][0], str):
+        return None
+    (a, above), (b, d) = matrix
+    opposite = isinstance(above, str) and split(above) == split(b)._replace(scale=-split(b).scale)
+    return (a, b, d) if opposite and split(b).offset == 0.0 else None
+
+
+def linear_pair(study: "Study") -> Roles:
+    """A linear network of two units with the eigenvalues a +- i b."""
+    cell, turned = study.cell, _turned(study.weights.get("weight_hh"))
+    fits = cell.kind == "Linear" and cell.units == 2 and set(study.weights) == {"weight_hh"} and study.inputs is None
+    return {"a": turned[0], "b": turned[1]} if fits and turned is not None and turned[0] == turned[2] else None
+
+
+def linear_flow(study: "Study") -> Roles:
+    """Steps of a linear flow of two units with the eigenvalues re +- i im, the real part in `rate`."""
+    cell, turned, re = study.cell, _turned(study.weights.get("weight_hh")), single(study.weights.get("rate"))
+    fits = cell.kind == "LinearFlow" and cell.units == 2 and set(study.weights) <= {"weight_hh", "rate", "dt"}
+    if not fits or turned is None or (turned[0], turned[2]) != (0.0, 0.0) or re is None or study.inputs is not None:
+        return None
+    dt = single(study.weights.get("dt", _options(study).get("dt", 0.1)))
+    return None if dt is None else {"re": re, "im": turned[1], "dt": dt}
+
+
+def plane_of_z(study: "Study", x: str | None, y: str | None) -> Roles:
+    """A map over the complex plane of dt lambda: of steps of a linear flow, or of the network W = I + Lambda."""
+    roles, pair = linear_flow(study), linear_pair(study)
+    if roles is not None:
+        fits = (roles["re"], roles["im"], roles["dt"]) == (x, y, 1.0)
+    else:
+        fits = pair is not None and isinstance(pair["a"], str) and (*split(pair["a"]), pair["b"]) == (x, 1.0, 1.0, y)
+    return {} if fits else None
 
 
 def antisymmetric(study: "Study") -> Roles:

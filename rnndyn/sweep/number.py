@@ -38,7 +38,9 @@ class Number(Part):
     reduce: Literal["mean", "median", "min", "max"] | None = Field(
         default=None, description="how the axes without a value in `at` become one number; not at all"
     )
-    show: Literal["value", "exp"] = Field(default="value", description="the value, or exp of it")
+    show: Literal["value", "exp", "distance"] = Field(
+        default="value", description="the value, exp of it, or how far it lies from `theory` by name, at each point"
+    )
     above: int | FiniteFloat | None = Field(
         default=None,
         description="makes the number the share of points that lie above this, by 2 standard errors if there are any; "
@@ -89,7 +91,7 @@ class Number(Part):
     theory: int | FiniteFloat | Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
         description="the number it should be (as shown), or theory by name (listed below): that for curves, or, of "
-        "`first`, that for a map over the axis in `at` and that of `first`; none",
+        "`first`, that for a map over the axis in `at` and that of `first`; or another variable, by name; none",
     )
     note: str = Field(default="", description="a word on how to take it; none")
 
@@ -137,13 +139,25 @@ def check_number(
     if number.interpolate and number.first is None:
         raise InputError(f"{where}: interpolate is of first: give it an axis")
     if isinstance(number.theory, str) and number.first is None:
-        if number.theory not in LINES:
-            raise InputError(f"{where}: no theory {number.theory!r}; {suggestion(number.theory, LINES)}")
-        line = LINES[number.theory]
-        if line.of != number.variable or line.roles(study) is None or shares or number.reduce:
-            raise InputError(
-                f"{where}: theory {number.theory!r} does not apply here: it is for {line.domain} at a point"
-            )
+        _check_named(where, number, number.theory, study, dims, bool(shares))
+    elif number.show == "distance":
+        raise InputError(f"{where}: show = 'distance' is that from a theory by name, or from another variable: name it")
+
+
+def _check_named(
+    where: str, number: Number, name: str, study: "Study", dims: Mapping[str, tuple[str, ...]], shares: bool
+) -> None:
+    """Raise InputError if theory by name, or another variable in its place, does not apply to a number."""
+    if name not in LINES and name not in dims:
+        raise InputError(f"{where}: no theory {name!r}; {suggestion(name, [*LINES, *dims])}")
+    one = "" if number.show == "distance" else " at a point"
+    if name in dims:
+        fits, domain = set(dims[name]) <= {*dims[number.variable], "exponent"}, "variables with the same axes"
+    else:
+        line = LINES[name]
+        fits, domain = line.of == number.variable and line.roles(study) is not None, line.domain
+    if not fits or shares or (number.reduce and one):
+        raise InputError(f"{where}: theory {name!r} does not apply here: it is for {domain}{one}")
 
 
 def _check_extrapolate(

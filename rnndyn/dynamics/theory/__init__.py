@@ -10,21 +10,22 @@
 All functions take numbers or arrays, which broadcast, and return NaN outside their domain.
 """
 
-from . import gates, networks, rate, steps, units
+from . import gates, networks, rate, regions, steps, units
 from .entry import KINDS, Entry
 from .gates import *  # noqa: F403
 from .networks import *  # noqa: F403
 from .rate import *  # noqa: F403
+from .regions import *  # noqa: F403
 from .steps import *  # noqa: F403
 from .units import *  # noqa: F403
 
 CATALOGUE: dict[str, Entry] = {
-    name: entry for topic in (units, gates, steps, networks, rate) for name, entry in topic.ENTRIES.items()
+    name: entry for topic in (units, gates, steps, regions, networks, rate) for name, entry in topic.ENTRIES.items()
 }
 
 __all__ = [
     "CATALOGUE", "KINDS", "Entry", "table",
-    *gates.__all__, *networks.__all__, *rate.__all__, *steps.__all__, *units.__all__,
+    *gates.__all__, *networks.__all__, *rate.__all__, *regions.__all__, *steps.__all__, *units.__all__,
 ]  # fmt: skip
 
 

@@ -97,7 +97,8 @@ class Block:
         """Return the grid index that each point has with some axes at fixed places, of length 1 along these."""
         index = np.unravel_index(self.first + np.arange(math.prod(self.shape)).reshape(self.shape), self.study.shape)
         moved = [at.get(name, along) for name, along in zip(self.axes, index, strict=True)]
-        same = np.ravel_multi_index(np.broadcast_arrays(*moved), self.study.shape)
+        whole = [np.broadcast_to(along, self.shape) for along in moved]
+        same = np.ravel_multi_index(whole, self.study.shape)
         return same[tuple(slice(1) if name in at else slice(None) for name in self.axes)]
 
     def holds(self, at: Mapping[str, int]) -> dict[int, int] | None:
