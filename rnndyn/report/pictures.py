@@ -162,7 +162,7 @@ def _part(
 def _arranged(data: "xr.DataArray", drawing: "Drawing") -> "xr.DataArray":
     """Return `data` with its drawn dimensions in order, several others as one dimension `line` with names."""
     last = [name for name in (drawing.x, drawing.y) if name in data.dims]
-    if drawing.kind == "orbit":
+    if drawing.kind in ("orbit", "trajectory") and "step" not in last:
         last.append("step")
     others = [name for name in data.dims if name not in last]
     data = data.transpose(*others, *last)
