@@ -20,7 +20,8 @@ CHEAP = (
     "linear-volume", "memory-of-powers", "reach-of-powers", "forget-gate-gradient", "both-directions", "permuted-units",
     "stacked-layers", "palindrome", "nonlinear-volume", "states-of-the-chaotic-gru", "state-of-the-chaotic-lstm",
     "mean-field-formulas", "euler-step", "rk4-step", "oscillator", "antisymmetric-origin", "cfn-forgets", "cornn-pairs",
-    "unicornn-area", "lem-of-zeros", "rate-origin", "lipschitz-origin", "rotation-flow",
+    "unicornn-area", "lem-of-zeros", "rotation-boundary", "critical-line-formula", "settling", "unbounded-growth",
+    "rate-origin", "lipschitz-origin", "rotation-flow",
     "linear-tests", "critical-steps", "gated-steps", "lorenz-flow", "network-flows", "torch-GRU", "torch-RNN-relu",
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from rnndyn.report.maps import share
 from rnndyn.report.numbers import small
+from rnndyn.sweep.start import RANDOM
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,9 +80,10 @@ def _exponents(dataset: "xr.Dataset", study: "Study") -> list[str]:
         )
     if np.any(np.isfinite(errors)):
         median = float(np.median(errors[np.isfinite(errors)]))
+        start = "one random start" if study.run.initial_state == RANDOM else f"{study.run.start_words()}"
         sentences.append(
-            f"The exponents are means over {_steps(study)} from one random start; their typical standard "
-            f"error is {small(median)} nat/step. Where there are several attractors, other starts can give others."
+            f"The exponents are means over {_steps(study)} from {start}; their typical standard error "
+            f"is {small(median)} nat/step. Where there are several attractors, other starts can give others."
         )
     return sentences
 

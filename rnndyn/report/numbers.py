@@ -13,6 +13,7 @@ from rnndyn.report.regimes import regime_classes
 from rnndyn.report.words import plain, superscript, uncertain_share, with_error
 from rnndyn.sweep.figure import complete_for
 from rnndyn.sweep.found import Found, find_numbers
+from rnndyn.sweep.start import ZERO
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,13 +115,13 @@ def _exponent_numbers(dataset: "xr.Dataset", study: "Study") -> list[Number]:
     margin = 2 * np.where(np.isfinite(errors), errors, 0.0)
     settles, grows = int(np.sum(values + margin < 0)), int(np.sum(values - margin > 0))
     near, burst = int(np.sum(~np.isnan(values))) - settles - grows, int(np.sum(status.values == flags["DIVERGED"]))
+    still = study.run.initial_state == ZERO and study.inputs is None and "bias_ih" not in study.weights
+    rests, parts = "at rest or in a cycle, if nothing drives it", "chaos or slow growth"
+    if still and "bias_hh" not in study.weights:
+        rests, parts = "the zero state, where they start and stay, is stable", "the zero state is unstable"
     numbers = [
-        Number(
-            SETTLES,
-            share(settles, total),
-            "at rest or in a cycle, if nothing drives it; by more than twice the standard error of λ₁",
-        ),
-        Number(CHAOTIC, share(grows, total), "chaos or slow growth, by more than twice the standard error of λ₁"),
+        Number(SETTLES, share(settles, total), f"{rests}; by more than twice the standard error of λ₁"),
+        Number(CHAOTIC, share(grows, total), f"{parts}; by more than twice the standard error of λ₁"),
         Number(BORDER, share(near, total), "within twice the standard error of λ₁"),
     ]
     if burst:

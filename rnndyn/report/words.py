@@ -56,6 +56,8 @@ def with_error(value: float, error: float) -> str:
     """Return a value to the first digit of its error: "0.154 ± 0.002"."""
     if not 0 < error < np.inf:
         return f"{plain(value)} ± {plain(error)}"
+    if error < max(1e-12 * abs(value), 0.5e-12):  # rounding
+        return plain(value, 7)
     digits = _digits(error)
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
 

@@ -144,6 +144,11 @@ def _over(roles: Callable[["Study"], Roles], over: str, up: str) -> Matching:
     return lambda study, x, y: placed(roles(study), x, y, over, up)
 
 
+def _example(study: "Study", x: str | None, y: str | None) -> Roles:
+    rest = placed(matches.antisymmetric(study), x, y, "gamma", "dt")
+    return {} if study.cell.units == 2 and rest is not None and np.isclose(rest["omega"], 2.0) else None
+
+
 def _noise(study: "Study", x: str | None, y: str | None) -> Roles:
     return placed(matches.random_tanh(study), x, y, "gain", "noise")
 
@@ -176,6 +181,11 @@ CURVES = dict([
         f"an {ANTISYMMETRIC}, with gamma on the x axis and dt on the y axis",
         _over(matches.antisymmetric, "gamma", "dt"),
         "exponents",
+    ),
+    _curve(
+        "antisymmetric_example",
+        f"an {ANTISYMMETRIC}, of two units that turn at omega = 2, with gamma on the x axis and dt on the y axis",
+        _example,
     ),
     _curve(
         "rotation_gru",

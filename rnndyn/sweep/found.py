@@ -180,7 +180,7 @@ def _first(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
     if number.interpolate and number.reduce == "mean" and at.size > 1:
         stderr = float(np.std(at, ddof=1) / np.sqrt(at.size))
     note = number.note
-    if crossed.size > 1 or not crossed.all():
+    if crossed.size > 1 or not (number.interpolate and crossed.all()):
         note = f"{note}; {int(crossed.sum())} of {crossed.size} pass it at all".removeprefix("; ")
     theory = number.theory
     if isinstance(theory, str):
@@ -200,7 +200,7 @@ def _first_places(dataset: "xr.Dataset", number: "Number") -> "tuple[Any, Any]":
 
 
 def _between(dataset: "xr.Dataset", number: "Number") -> "tuple[Any, Any]":
-    """Return the same, read between the values: where a straight line to the first one passes the bound."""
+    """Return the same, read between the values: where the cubic through the four nearest passes the bound."""
     part = _pick(dataset, number, number.variable)
     assert part is not None
     values = np.moveaxis(part.values.astype(float), part.dims.index(str(number.first)), -1)
@@ -209,10 +209,23 @@ def _between(dataset: "xr.Dataset", number: "Number") -> "tuple[Any, Any]":
     with np.errstate(invalid="ignore"):
         passes = (over[..., 1:] > 0) & (over[..., :-1] <= 0)
     crossed = passes.any(axis=-1)
-    left = passes.argmax(axis=-1)
-    low, high = (np.take_along_axis(over, (left + side)[..., None], axis=-1)[..., 0] for side in (0, 1))
-    at = axis[left] + (axis[left + 1] - axis[left]) * low / (low - high)
-    return at[crossed], crossed
+    found = [_root(axis, row, at) for row, at in zip(over[crossed], passes[crossed].argmax(axis=-1), strict=True)]
+    return np.array(found), crossed
+
+
+def _root(x: Any, y: Any, left: int) -> float:
+    """Return where y, given at x, passes zero between `left` and the next, on the cubic through the four around."""
+    begin = max(0, min(left - 1, len(x) - 4))
+    near = slice(begin, begin + 4)
+    scaled = (x[near] - x[left]) / (x[left + 1] - x[left])
+    if not np.all(np.isfinite(y[near])):
+        scaled, near = np.array([0.0, 1.0]), slice(left, left + 2)
+    cubic = np.polynomial.Polynomial(np.linalg.solve(np.vander(scaled, increasing=True), y[near]))
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if cubic(middle) <= 0 else (low, middle)
+    return float(x[left] + high * (x[left + 1] - x[left]))
 
 
 def _beyond(dataset: "xr.Dataset", number: "Number") -> Found:

@@ -56,8 +56,8 @@ class Number(Part):
     )
     interpolate: bool = Field(
         default=False,
-        description="of `first`, where a straight line from the value before it passes the bound: the axis is read "
-        "between its values, and the points' errors do not count",
+        description="of `first`, where a cubic through the four nearest values passes the bound, instead of the value "
+        "behind it; the points' errors do not count then",
     )
     extrapolate: str | None = Field(
         default=None,
@@ -119,6 +119,8 @@ def check_number(
     shares = [key for key in SHARES if getattr(number, key) is not None]
     if number.extrapolate is None and (number.terms > 1 or number.smallest is not None):
         raise InputError(f"{where}: terms and smallest are of extrapolate: give it an axis of sizes")
+    if number.interpolate and number.first is None:
+        raise InputError(f"{where}: interpolate is of first: give it an axis")
     if number.order is None and (number.minus or number.between is not None):
         raise InputError(f"{where}: minus and between are of order: give it an axis")
     if number.region is not None:
@@ -136,8 +138,6 @@ def check_number(
         raise InputError(f"{where}: {', '.join(free)}: give a value in at, or reduce = 'mean' over them")
     elif not free and number.reduce is not None:
         raise InputError(f"{where}: reduce = {number.reduce!r}: at leaves one point only; remove reduce")
-    if number.interpolate and number.first is None:
-        raise InputError(f"{where}: interpolate is of first: give it an axis")
     if isinstance(number.theory, str) and number.first is None:
         _check_named(where, number, number.theory, study, dims, bool(shares))
     elif number.show == "distance":

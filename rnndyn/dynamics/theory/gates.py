@@ -132,7 +132,7 @@ def gru_multiplier(eigenvalue: ArrayLike, update: ArrayLike = 0.0, reset: ArrayL
 @known(
     "curve",
     f"LSTM: the origin is stable iff all |{LSTM}| < 1; with zero biases |w + 2| < 4",
-    label="the origin's multiplier has modulus 1 (closed form)",
+    label="|σ(b_f) + σ(b_i) σ(b_o) w| = 1 (closed form)",
     domain=f"{ZERO}; x and y are Re w and Im w",
     source=ORIGIN,
     mirrored=True,
@@ -145,7 +145,7 @@ def lstm_circle(x: ArrayLike, forget: ArrayLike = 0.0, into: ArrayLike = 0.0, ou
 @known(
     "curve",
     f"GRU: the origin is stable iff all |{GRU}| < 1; with zero biases |w + 2| < 4",
-    label="the origin's multiplier has modulus 1 (closed form)",
+    label="|σ(b_z) + (1 − σ(b_z)) σ(b_r) w| = 1 (closed form)",
     domain=f"{ZERO}; x and y are Re w and Im w",
     source=ORIGIN,
     mirrored=True,

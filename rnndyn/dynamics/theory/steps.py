@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from .entry import topic
 
 __all__ = [
-    "antisymmetric_exponent", "antisymmetric_limit", "cornn_pair", "euler_exponent", "euler_limit", "lem_exponent",
-    "oscillator_backward", "oscillator_euler", "oscillator_symplectic", "rate_origin_exponent", "rotation_gru",
-    "rotation_gru_exponent",
+    "antisymmetric_example", "antisymmetric_exponent", "antisymmetric_limit", "cornn_pair", "euler_exponent",
+    "euler_limit", "lem_exponent", "oscillator_backward", "oscillator_euler", "oscillator_symplectic",
+    "rate_origin_exponent", "rotation_gru", "rotation_gru_exponent",
 ]  # fmt: skip
 
 ENTRIES, known = topic()
@@ -128,6 +128,18 @@ def antisymmetric_limit(gamma: ArrayLike, omega: ArrayLike = 1.0) -> Array:
     """
     gamma, omega = _floats(gamma, omega)
     return euler_limit(-gamma + 1j * omega)
+
+
+@known(
+    "point",
+    "h <- h + eps tanh((W - W^T - gamma I) h): the published example, (gamma, eps) = (0.15, 0.1) with omega = 2",
+    label="published example: γ = 0.15, ε = 0.1",
+    domain="two units that turn at omega = 2; beyond the limit there, 0.0745805",
+    source=CHANG,
+)
+def antisymmetric_example() -> Array:
+    """Return (gamma, eps)."""
+    return np.array([0.15, 0.1])
 
 
 @known(

@@ -3,9 +3,10 @@
 import numpy as np
 
 from ...cells import GRU, LSTM, Antisymmetric, Cell, Elman, Rate, Stage
+from .. import theory
+from ..gradients import gradients
 from ..lyapunov import lyapunov
 from ..noise import Noise
-from ..theory import critical_noise, mean_field_exponent
 from ..trajectory import trajectory
 from .truth import EPS, Claim, pooled, truths
 
@@ -14,6 +15,7 @@ _EXACT, exact = truths("exact")
 
 LAURENT = "Laurent & von Brecht 2017"
 MOLGEDEY = "Molgedey et al. 1992"
+POOLE = "Poole et al. 2016, Schoenholz et al. 2017"
 GRU_WEIGHTS = {"weight_hh": np.array([[0, 1], [1, 0], [0, -1], [-1, -1], [-5, -8], [8, 5]], float)}
 LSTM_WEIGHTS = {
     "weight_hh": np.array([[-1, -4], [-3, -2], [-2, 6], [0, -6], [-1, -6], [6, -9], [4, 1], [-9, -7]], float)
@@ -49,10 +51,43 @@ def chaotic_gru(run):
     return pooled(found, [0.2203, -0.5400], stated=1e-3)
 
 
-@statistical("with the reset after the product it is another network: 0.041", "design of nn.GRU")
+def largest_of_the_gru(run, stated, truth, sign=1.0, **options):
+    """The claim about the largest exponent of the same matrices in another convention."""
+    weights = GRU_WEIGHTS["weight_hh"] * np.repeat([1.0, sign, 1.0], 2)[:, None]
+    found = cloud(GRU(2, **options), {"weight_hh": weights}, np.array([0.3, 0.2]), run)
+    return pooled(found._replace(exponents=found.exponents[:, :1], stderr=found.stderr[:, :1]), truth, stated=stated)
+
+
+@statistical("with the reset after the product it is another network: 0.041, not 0.2203", "design of nn.GRU")
 def chaotic_gru_with_reset_after(run):
-    found = cloud(GRU(2), GRU_WEIGHTS, np.array([0.3, 0.2]), run)
-    return pooled(found._replace(exponents=found.exponents[:, :1], stderr=found.stderr[:, :1]), 0.041, stated=5e-4)
+    return largest_of_the_gru(run, 5e-4, 0.041)
+
+
+@statistical("with z and 1 - z exchanged it is another network: 0.069, not 0.2203", "Cho et al. 2014")
+def chaotic_gru_with_gates_exchanged(run):
+    return largest_of_the_gru(run, 1e-3, 0.069, sign=-1.0, reset_after=False)
+
+
+@statistical("with both it is not even chaotic: -0.223", "design of nn.GRU")
+def chaotic_gru_with_both(run):
+    return largest_of_the_gru(run, 5e-4, -0.223, sign=-1.0)
+
+
+@statistical(
+    "chaotic LSTM by the block of h alone, Jacobians transposed: -0.087, a false stability", "a published code"
+)
+def chaotic_lstm_by_half_its_state(run):
+    cell, runs, steps = LSTM(2), 64, 600
+    starts = 0.5 + 1e-3 * np.random.default_rng(1).normal(size=(runs, 4))
+    states = trajectory(cell, LSTM_WEIGHTS, steps=steps + 300, state=starts, **run)[:, 300:-1, None]
+    jacobians = gradients(cell, LSTM_WEIGHTS, steps=1, state=states, cotangent_last=np.eye(4), **run).state
+    vector, grown = np.ones((runs, 2)), np.zeros((runs, steps))
+    for t in range(steps):
+        vector = np.einsum("rji,rj->ri", jacobians[:, t, :2, :2], vector)
+        size = np.linalg.norm(vector, axis=-1)
+        grown[:, t], vector = np.log(size), vector / size[:, None]
+    means = grown[:, 50:].mean(axis=1)
+    return Claim(means.mean(), -0.087, 2e-3 + 4 * means.std(ddof=1) / np.sqrt(runs))
 
 
 @statistical("chaotic LSTM of two units: exponents 0.1695, -0.3848, -1.677, -4.623", LAURENT)
@@ -98,6 +133,7 @@ def henon(run):
 # --- random networks --------------------------------------------------------------------------------------------------
 
 SIZES = ((64, 48), (128, 24), (256, 12))  # (units, networks)
+WIDTHS = ((32, 192), (64, 96), (128, 48))
 
 
 def largest(gain, units, nets, run, steps, dt=None, noise=None):
@@ -137,8 +173,50 @@ def mean_field_with_noise(run):
 
 @exact("the mean-field formulas: lambda_1 at gain 1.5, 2, 3, 5; with noise; zero at the critical noise", MOLGEDEY)
 def mean_field_formulas(run):
-    found = mean_field_exponent([1.5, 2.0, 3.0, 5.0, 2.0, 3.0], [0.0, 0.0, 0.0, 0.0, 1.0, float(critical_noise(3.0))])
+    found = theory.mean_field(
+        [1.5, 2.0, 3.0, 5.0, 2.0, 3.0], [0.0, 0.0, 0.0, 0.0, 1.0, float(theory.critical_noise(3.0))]
+    )
     return Claim(found, [0.065217, 0.154724, 0.310249, 0.532428, 0.045975, 0.0], 1e-6)
+
+
+@exact("the critical line at initialisation: sb^2 = 0.05 -> sw^2 = 1.760955, and no biases -> 1", POOLE)
+def critical_line_formula(run):
+    return Claim(theory.critical_initialisation(np.sqrt([0.05, 0.0])) ** 2, [1.760955, 1.0], 1e-6)
+
+
+def layers(gain, bias, units, nets, run, skipped=12, counted=20):
+    """ln of the growth of the squared gradient norm a layer, its mean over the last layers of each network.
+
+    tanh layers of random weights and biases, each layer with its own; a layer is one step of a plain cell.
+    """
+
+    def weights(layer):
+        rng = np.random.default_rng([units, layer])
+        matrices = gain / np.sqrt(units) * rng.normal(size=(nets, units, units))
+        return {"weight_hh": matrices, "bias_hh": bias * rng.normal(size=(nets, units))}
+
+    cell, states = Elman(units), [np.random.default_rng(units).normal(size=(nets, units))]
+    for layer in range(skipped + counted):
+        states.append(trajectory(cell, weights(layer), steps=1, state=states[-1], **run)[:, 1])
+    back, growth = np.random.default_rng(units + 1).normal(size=(nets, units)), np.zeros(nets)
+    for layer in reversed(range(skipped, skipped + counted)):
+        back /= np.linalg.norm(back, axis=-1, keepdims=True)
+        back = gradients(cell, weights(layer), steps=1, state=states[layer], cotangent_last=back, **run).state
+        growth += np.log(np.sum(back**2, axis=-1)) / counted
+    return growth
+
+
+@statistical(
+    "tanh layers at initialisation, sb^2 = 0.05: gradients keep their size at sw^2 = 1.760955 (chi = 1)", POOLE
+)
+def critical_line(run):
+    return extrapolated(lambda units, nets: layers(np.sqrt(1.760955), np.sqrt(0.05), units, nets, run), 0.0, WIDTHS)
+
+
+@statistical("tanh layers at initialisation beside the critical line: squared gradients grow by chi a layer", POOLE)
+def beside_the_critical_line(run):
+    truth = float(np.log(theory.gradient_growth(2.5, 0.5)))
+    return extrapolated(lambda units, nets: layers(2.5, 0.5, units, nets, run), truth, WIDTHS)
 
 
 @statistical(

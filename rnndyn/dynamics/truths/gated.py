@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ...cells import GRU, LSTM, Elman
+from .. import theory
 from ..gradients import gradients
 from ..lyapunov import lyapunov
 from .truth import EPS, Claim, truths
@@ -83,7 +84,7 @@ def lstm_origin(run):
     matrix = rows(gates[0], gates[1], triangular(eigenvalues, 2), gates[2])
     bias = np.stack([biases(i, f, 0, o) for i, f, o in GATE_SETS])
     found = at_the_origin(LSTM(UNITS), {"weight_hh": matrix, "bias_hh": bias}, run)
-    truth = [np.log(np.abs(logistic(f) + logistic(i) * logistic(o) * eigenvalues)) for i, f, o in GATE_SETS]
+    truth = [np.log(np.abs(theory.lstm_multiplier(eigenvalues, f, i, o))) for i, f, o in GATE_SETS]
     return Claim(found, np.pad(-np.sort(-np.array(truth)), ((0, 0), (0, UNITS)), constant_values=-np.inf), 1e-12)
 
 
@@ -98,7 +99,7 @@ def gru_origin(run):
     bias = np.stack([biases(r, z, 0) for r, z in ((0.0, 0.0), (0.6, -0.4))])
     weights = {"weight_hh": matrix, "bias_hh": bias}
     found = [at_the_origin(GRU(UNITS, reset_after=after), weights, run) for after in (True, False)]
-    truth = [np.log(np.abs(z + (1 - z) * r * eigenvalues)) for r, z in ((0.5, 0.5), logistic([0.6, -0.4]))]
+    truth = [np.log(np.abs(theory.gru_multiplier(eigenvalues, z, r))) for r, z in ((0.0, 0.0), (0.6, -0.4))]
     return Claim(found, -np.sort(-np.array(truth)), 1e-12)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ...cells import Linear
+from .. import theory
 from ..gradients import gradients
 from ..lyapunov import lyapunov
 from ..trajectory import trajectory
@@ -70,13 +71,33 @@ def reach_of_powers(run):
     return Claim(found, np.stack([p @ v for p in powers(w, 9)[::-1]], axis=1), 1e2 * EPS * np.linalg.norm(v))
 
 
+@exact("constant force: h <- a (w h + F) settles at a F / (1 - a w) from every start if |a w| < 1", "geometric series")
+def settling(run):
+    slope, w, force = 0.5, np.array([1.8, -1.9, 0.6]), np.array([1.0, -3.0, 0.2])
+    weights = {"weight_hh": np.diag(slope * w), "bias_hh": slope * force}
+    starts = np.array([[0.0, 0.0, 0.0], [100.0, -100.0, 1.0], [-5.0, 7.0, -1e3]])
+    found = trajectory(Linear(UNITS, 2), weights, steps=1000, state=starts, **run)[:, -1]
+    return Claim(found, theory.linear_settled(w, force, slope), 1e3 * EPS * np.abs(force))
+
+
+@exact("constant force, |a w| > 1: every start but a F / (1 - a w) leaves it as (a w)^t", "geometric series")
+def unbounded_growth(run):
+    slope, w, force = 0.5, np.array([2.2, -2.4, 3.0]), np.array([1.0, -3.0, 0.2])
+    rest = slope * force / (1 - slope * w)
+    weights = {"weight_hh": np.diag(slope * w), "bias_hh": slope * force}
+    starts = rest + np.array([[1.0, 1e-3, -1.0], [-2.0, 1.0, 0.1]])
+    found = trajectory(Linear(UNITS, 2), weights, steps=60, state=starts, **run)
+    grown = (found[:, -1] - rest) / (found[:, 0] - rest)
+    return Claim(grown / (slope * w) ** 60, 1.0, 1e-10)
+
+
 @exact("h <- w h: d x_T / d w = T x_0 w^(T-1); 1.1^100 = 13 780.6, 0.9^100 = 2.656e-5", "Werbos 1990")
 def linear_backpropagation(run):
     w, steps = np.array([1.1, 0.9, -0.3]), 100
     given = {"steps": steps, "state": 2.0 * np.ones(UNITS), "cotangent_last": np.ones(UNITS)}
     found = gradients(Linear(UNITS, 2), {"weight_hh": np.diag(w)}, **given, **run)
     value = np.stack([np.diag(found.weights["weight_hh"]), found.state])
-    truth = np.stack([2.0 * steps * w ** (steps - 1), w**steps])
+    truth = np.stack([theory.linear_gradient(w, steps, 2.0), w**steps])
     return Claim(np.append(value, found.state[0]), np.append(truth, 13780.6), np.append(1e3 * EPS * abs(truth), 0.05))
 
 

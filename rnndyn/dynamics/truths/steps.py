@@ -30,6 +30,7 @@ from ...cells import (
     SymplecticEuler,
     UnICORNN,
 )
+from .. import theory
 from ..critical_step import critical_step
 from ..flow_spectrum import flow_exponents
 from ..linear_test import linear_test
@@ -56,7 +57,7 @@ def spectrum(cell, weights, run, state=None, steps=40, **more):
 def euler_step(run):
     rate, dt = np.array([-1.0, -3.0, 0.5]), np.array([0.1, 0.5])
     found = spectrum(Euler(SCALARS), {"rate": rate, "dt": dt}, run, steps=400).sum(axis=-1) / dt
-    return Claim(found, np.log(np.abs(1 + dt[:, None] * rate)).sum(axis=1) / dt, 1e4 * EPS)
+    return Claim(found, theory.euler_exponent(rate, dt[:, None]).sum(axis=1), 1e4 * EPS)
 
 
 @exact("RK4 is stable on the real axis down to dt lambda = -2.785294", DAHLQUIST)
@@ -138,19 +139,33 @@ def lipschitz_origin(run):
     return Claim(found, np.linalg.slogdet(np.eye(3) + 0.1 * sum(parts))[1], 1e3 * EPS)
 
 
+def rotating(alpha):
+    """`weight_hh` of a GRU whose candidate is 3 R(alpha) and that has no gates' weights, (..., 6, 2)."""
+    matrix = np.zeros((*np.shape(alpha), 6, 2))
+    matrix[..., 4, 0] = matrix[..., 5, 1] = 3 * np.cos(alpha)
+    matrix[..., 5, 0], matrix[..., 4, 1] = 3 * np.sin(alpha), -3 * np.sin(alpha)
+    return matrix
+
+
 @exact(
     "h <- h + e (1-z)(n-h), candidate 3 R(alpha): Neimark-Sacker at cos alpha = (1 - 0.8125 e)/(1.5 - 0.75 e)",
     "Jacobian of the origin",
 )
 def rotation_flow(run):
-    found = []
-    for e in (1e-3, 0.1, 0.5, 1.0):
-        cosine = (1 - 0.8125 * e) / (1.5 - 0.75 * e)
-        sine = math.sqrt(1 - cosine**2)
-        matrix = np.zeros((6, 2))
-        matrix[4:] = [[3 * cosine, -3 * sine], [3 * sine, 3 * cosine]]
-        found.append(spectrum(Euler(GRU.vector_field(2)), {"weight_hh": matrix, "dt": e}, run).sum())
-    return Claim(found, 0.0, 1e-13)
+    e = np.array([1e-3, 0.1, 0.5, 1.0])
+    weights = {"weight_hh": rotating(np.arccos((1 - 0.8125 * e) / (1.5 - 0.75 * e))), "dt": e}
+    return Claim(spectrum(Euler(GRU.vector_field(2)), weights, run).sum(axis=-1), 0.0, 1e-13)
+
+
+@exact("the same boundary found by bisection of the measured exponent, e from 0.05 to 1", "Jacobian of the origin")
+def rotation_boundary(run):
+    e, cell = np.linspace(0.05, 1.0, 20), Euler(GRU.vector_field(2))
+    low, high = np.zeros(20), np.full(20, np.pi / 2)
+    for _ in range(40):
+        alpha = 0.5 * (low + high)
+        stable = spectrum(cell, {"weight_hh": rotating(alpha), "dt": e}, run, steps=2).sum(axis=-1) < 0
+        low, high = np.where(stable, low, alpha), np.where(stable, alpha, high)
+    return Claim(low, theory.rotation_gru(e), 1e-11)
 
 
 @exact("one step over the plane of dt lambda: 1 + z + .. + z^p/p!, symplectic |R| = 1 up to |z| = 2", DAHLQUIST)

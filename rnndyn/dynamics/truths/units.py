@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ...cells import Elman
+from .. import theory
 from ..attractors import attractors
 from ..echo import echo_state
 from ..lyapunov import lyapunov
@@ -30,8 +31,7 @@ def tanh_unit(run):
 @exact("two stable states inside |b| = sqrt(w(w-1)) - arccosh(sqrt w), one outside; w = 2: 0.53283998", PASEMANN)
 def saddle_node(run):
     w = np.array([1.5, 2.0, 3.0])
-    b = np.sqrt(w * (w - 1)) - np.arccosh(np.sqrt(w))
-    b = np.append(b, 0.53283998)[:, None] * [1 - 1e-3, 1 + 1e-3]
+    b = np.append(theory.tanh_fold(w), 0.53283998)[:, None] * [1 - 1e-3, 1 + 1e-3]
     found = attractors(Elman(1), unit(np.append(w, 2.0)[:, None], b), **run).count
     return Claim(found, [2, 1], 0)
 
@@ -39,8 +39,7 @@ def saddle_node(run):
 @exact("a 2-cycle inside |b| = sqrt(|w|(|w|-1)) + arccosh(sqrt|w|), w < -1, none outside; w = -2: 2.29558715", PASEMANN)
 def period_doubling(run):
     w = np.array([1.3, 2.0, 3.0])
-    b = np.sqrt(w * (w - 1)) + np.arccosh(np.sqrt(w))
-    b = np.append(b, 2.29558715)[:, None] * [1 - 1e-3, 1 + 1e-3]
+    b = np.append(theory.tanh_flip(-w), 2.29558715)[:, None] * [1 - 1e-3, 1 + 1e-3]
     found = attractors(Elman(1), unit(-np.append(w, 2.0)[:, None], b), **run).period
     return Claim(found, [2, 1], 0)
 
@@ -59,6 +58,14 @@ def logistic_unit(run):
     return Claim(found, [[1, 2], [2, 1]], 0)
 
 
+@exact("h <- sigma(w h + b), w < -4: a 2-cycle between the two flip curves only", PASEMANN)
+def logistic_flip(run):
+    w = np.array([-5.0, -8.0])
+    b = theory.logistic_flip(w)[..., None] + 1e-3 * np.array([-1, 1])
+    found = attractors(Elman(1, activation="logistic"), unit(w[:, None] + 0 * b, b), **run).period
+    return Claim(found, [[[1, 2]] * 2, [[2, 1]] * 2], 0)
+
+
 @exact(
     "ReLU units that are the skew tent map, p = 0.3: -p ln p - (1-p) ln(1-p) = 0.6108643, and -inf",
     "Lasota & Mackey 1994",
@@ -70,7 +77,7 @@ def skew_tent(run):
     start = np.zeros((runs, 3))
     start[:, 0] = np.random.default_rng(8).uniform(0.01, p, size=runs)
     found = lyapunov(Elman(3, activation="relu"), weights, steps=2000, transient=100, state=start, **run)
-    return pooled(found, [-p * math.log(p) - (1 - p) * math.log(1 - p), -np.inf, -np.inf])
+    return pooled(found, [float(theory.skew_tent(p)), -np.inf, -np.inf])
 
 
 @exact(
