@@ -208,12 +208,12 @@ def theory_curves(canvas: "Canvas", x: NDArray[Any], curves: Sequence[Curve]) ->
     """Draw theory over a map in black on a white seam: curves dashed, each with other dashes, points as rings."""
     from matplotlib.patheffects import withStroke
 
-    dashes = itertools.cycle(style.THEORY)
+    ends, dashes = edges(x), itertools.cycle(style.THEORY)
     for curve in curves:
         point, line = curve.entry.kind == "point", None
         look: dict[str, Any] = {"marker": "o", "markersize": 7, "markerfacecolor": "white", "markeredgewidth": 1.8}
         look = {"linestyle": "none", **look} if point else {"linestyle": next(dashes)}
-        for branch in curve.polylines(float(min(x)), float(max(x))):
+        for branch in curve.polylines(float(ends.min()), float(ends.max())):
             (line,) = canvas.ax.plot(*branch.T, color="black", linewidth=1.8, label=curve.label, **look)
             line.set_path_effects([withStroke(linewidth=3.6, foreground="white", alpha=0.8)])
         if line is not None:
