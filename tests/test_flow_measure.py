@@ -156,7 +156,7 @@ MISTAKES = [
     ([('kind = "Leaky"\nunits = 2\nstep = "method"', 'kind = "Elman"\nunits = 2'), ('method = ["euler", "rk4"]\n', ""),
       ("dt = [0.0625, 0.125, 0.25]\n", ""), ('dt = "dt"\n', "")], "[measure.flow]: Elman is no step of a vector field"),
     ([("initial_state = [0.4, -0.2]\n", "")], "step and flow start alike: give [run] initial_state"),
-    ([("time = 1.0", "time = 1.1")], "time = 1.1: no whole number of steps dt = 0.0625; take steps such as 0.11, 0.055"),
+    ([("time = 1.0", "time = 1.1")], "time = 1.1: no whole number of steps dt = 0.0625; take steps such as 0.11,"),
     ([("time = 1.0", "time = 0.125")], "time = 0.125: no whole number of steps dt = 0.25"),
     ([("[0.0625, 0.125, 0.25]", "[-0.25, 0.25]")], "no whole number of steps dt = -0.25"),
     ([("time = 1.0", "time = 1.0\nk = 3")], "[measure.flow] k = 3: this cell has 2 exponents"),

@@ -64,7 +64,8 @@ def _ticks(axis: Any) -> None:
 
     low, high = sorted(axis.get_view_interval())
     if 0.0 < high < FEW * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high > 10.0 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+        digits = (1.0, 2.0, 5.0) if high > 10.0 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+        axis.set_major_locator(LogLocator(subs=digits))
         axis.set_major_formatter(FuncFormatter(lambda value, _: words.plain(value)))
         axis.set_minor_formatter(NullFormatter())
 
