@@ -93,6 +93,8 @@ def _named_number(found: Found, power: bool) -> Number:
         value = share(round(1e6 * found.value), 10**6)
     elif power and found.stderr is not None and found.stderr > 0.1 * found.value:
         value = f"{_power(float(np.log10(found.value)))} (× or ÷ {np.exp(found.stderr / found.value):.2g})"
+    elif found.theory == 0 and found.stderr is None and 0 < abs(found.value) < 1e-3:
+        value = small(found.value)
     elif found.stderr is not None and found.stderr > 0:
         value = with_error(found.value, found.stderr)
     else:
