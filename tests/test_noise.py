@@ -246,8 +246,8 @@ def test_theory_of_driven_studies():
     study = rd.read_study(path)
     found = LINES["mean_field"].values(study, {"gain": np.array([2.0, 4.0]), "noise": np.array([1.0, 2.0])})
     np.testing.assert_allclose(found, mean_field_exponent([2.0, 4.0], [1.0, 2.0]), rtol=1e-14)
-    assert CURVES["critical_noise"].of(study, "gain", "noise") is not None
-    assert CURVES["critical_noise"].of(study, "noise", "gain") is None
+    assert CURVES["critical_noise"].applies(study, "gain", "noise")
+    assert not CURVES["critical_noise"].applies(study, "noise", "gain")
     for change in (
         {"inputs.hold": 2},
         {"inputs.mean": 0.5},

@@ -110,7 +110,7 @@ def _check_theory(study: "Study", figure: Drawing, dims: dict[str, tuple[str, ..
             other = "" if name not in (LINES if figure.kind == "map" else CURVES) else f" for a {figure.kind}"
             raise InputError(f"{where}: no theory curve {name!r}{other}; {suggestion(name, known)}")
         if figure.kind == "map":
-            applies = CURVES[name].of(study, figure.x, figure.y) is not None
+            applies = CURVES[name].applies(study, figure.x, figure.y)
         else:
             applies = LINES[name].of == figure.variable and LINES[name].roles(study) is not None
         if not applies:

@@ -44,6 +44,10 @@ class Curve:
         found = self.fits(study, x, y)
         return None if found is None else replace(self, given=found)
 
+    def applies(self, study: "Study", x: str | None, y: str | None) -> bool:
+        """Whether it is of a study's map over x and y."""
+        return self.of(study, x, y) is not None
+
     def polylines(self, low: float, high: float, count: int = 4001) -> list[NDArray[np.float64]]:
         """Return its branches between two values of x, each as points (n, 2)."""
         return self.entry.polylines(low, high, count, **self.given)
