@@ -186,7 +186,8 @@ def test_starts(study, written, state):
     read = study(run=f"initial_state = {written}", kind="LSTM")
     block = Block(read, read.make_cell(), {"w": np.array([2.0])}, 0)
     np.testing.assert_array_equal(np.broadcast_to(block.start(), (1, 12))[0], state)
-    assert Block(study(run='initial_state = "zero"'), read.make_cell(), {"w": np.array([2.0])}, 0).start() is None
+    zero = Block(study(run='initial_state = "zero"'), read.make_cell(), {"w": np.array([2.0])}, 0).start()
+    np.testing.assert_array_equal(np.broadcast_to(zero, (1, 12)), 0.0)
 
 
 def test_trajectories_are_those_of_the_library(study):

@@ -110,7 +110,8 @@ def theory(refined: "xr.Dataset", study: "Study") -> dict[str, Curve]:
     """Return the closed-form curves that figures of the study name and that apply to the axes of the map."""
     x, y = axes(refined)
     named = dict.fromkeys(name for figure in study.figure for name in figure.theory)
-    return {name: CURVES[name] for name in named if name in CURVES and CURVES[name].applies(study, x, y)}
+    found = {name: CURVES[name].of(study, x, y) for name in named if name in CURVES}
+    return {name: curve for name, curve in found.items() if curve is not None}
 
 
 class Labelled:
@@ -161,7 +162,7 @@ def _draw_labels(refined: "xr.Dataset", study: "Study", shown: Labelled) -> Draw
 
     def paint(canvas: "Canvas") -> None:
         maps.class_map(canvas, thin, classes, shown.counts, data.size)
-        maps.theory_curves(canvas, data[drawing.x].values, drawing.theory)
+        maps.theory_curves(canvas, data[drawing.x].values, [*theory(refined, study).values()])
         canvas.ax.set_title(title)
 
     lines = boundaries(shown.index, *(refined[name].values for name in axes(refined)))
@@ -192,7 +193,7 @@ def _draw_closely(refined: "xr.Dataset", study: "Study", shown: Labelled) -> Dra
     def paint(canvas: "Canvas") -> None:
         maps.class_map(canvas, data, classes)
         canvas.handles.clear()
-        maps.theory_curves(canvas, x, drawing.theory)
+        maps.theory_curves(canvas, x, [*theory(refined, study).values()])
         curves, canvas.handles = canvas.handles, []
         for number, step in enumerate(steps):
             i, j = np.nonzero(level == number)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...cells.steps import CLASSICAL, EULER, MIDPOINT, ExponentialEuler
-from ..stability import coefficients, growth_factor
+from ..step_stability import coefficients, growth_factor
 from .entry import topic
 
 __all__ = [
