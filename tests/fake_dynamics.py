@@ -20,7 +20,7 @@ class Fake:
 
         for name in ("trajectory", "lyapunov", "gradients", "attractors"):
             monkeypatch.setattr(dynamics, name, getattr(self, name), raising=False)
-        monkeypatch.setattr(kernels, "fingerprint", lambda cell: "fake", raising=False)
+        monkeypatch.setattr(kernels, "fingerprint", lambda *cells: "fake", raising=False)
         monkeypatch.setattr(kernels, "describe", lambda: {"numba": "0"}, raising=False)
         return self
 
