@@ -54,6 +54,18 @@ def test_a_map_shows_the_largest_exponent_centred_at_zero(exponents):
     assert bar.get_ylabel() == "λ₁ (nat/step)"
 
 
+@pytest.mark.parametrize(("across", "up"), [(2.0, 1.0), (1.0, 2.0), (9.0, 1.0)])
+def test_a_map_of_equal_units_is_as_wide_as_its_axes_say(across, up):
+    values = array(np.zeros((5, 5)), "exponents", re=np.linspace(0, across, 5), im=np.linspace(0, up, 5))
+    ax = rd.plot.map(values, equal=True)
+    width, height = ax.get_position().size * ax.figure.get_size_inches()
+    assert width / height == pytest.approx(across / up)
+    free = rd.plot.map(values).get_position().size
+    assert np.all(ax.get_position().size <= free + 0.2)
+    _, given = mpl.pyplot.subplots()
+    assert rd.plot.map(values, equal=True, ax=given).get_aspect() == 1.0
+
+
 def test_the_bar_ends_where_the_values_end():
     ax = rd.plot.map(array(-np.ones((3, 3)) * [[1.0, 2.0, 4.0]], "exponents", w=range(3), b=range(3)))
     bar = next(other for other in ax.figure.axes if other is not ax)

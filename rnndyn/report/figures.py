@@ -140,7 +140,7 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
     if drawing.kind == "map":
         options: dict[str, Any] = {"x": drawing.x, "y": drawing.y, "period": picture.period}
         options["theory"] = {curve.entry.name: curve.given for curve in picture.curves}
-        options["confidence"] = picture.confidence
+        options |= {"confidence": picture.confidence, "equal": drawing.equal}
         shown = picture.status if drawing.variable not in ("attractors", "period", "regime") else None
         plot.map(data, status=shown, title=title, ax=canvas, **options)
     elif drawing.kind == "curve":
@@ -155,7 +155,7 @@ def paint(canvas: "Canvas", picture: Picture) -> None:
     elif drawing.kind == "orbit":
         plot.orbit(data, x=drawing.x, skip=0, title=title, ax=canvas)
     else:
-        plot.trajectory(data, plane=drawing.x is None, title=title, ax=canvas)
+        plot.trajectory(data, plane=drawing.x is None, equal=drawing.equal, title=title, ax=canvas)
 
 
 def _worst(status: "xr.DataArray") -> "xr.DataArray":

@@ -40,6 +40,7 @@ def map(
     confidence: "xr.DataArray | None" = None,
     theory: Sequence[str] | Mapping[str, Mapping[str, float]] = (),
     centred: bool | None = None,
+    equal: bool = False,
     title: str | None = None,
     ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
@@ -53,6 +54,7 @@ def map(
     theory: names of curves and points of `rd.theory.CATALOGUE`, drawn over it; or {name: its arguments beside x}, as in
     {"antisymmetric_limit": {"omega": 2.0}}.
     centred: whether the sign matters (None: for exponents and gradients, and where values are negative).
+    equal: a unit is as long upwards as to the right, as in a plane of complex numbers.
     """
     data = _largest(_array(data, "data"))
     order = _order(data, 2, (x, y), "rd.plot.map draws two")
@@ -75,6 +77,8 @@ def map(
             maps.statuses(canvas, _status(status, data))
         maps.theory_curves(canvas, data[order[0]].values, curves)
         canvas.ax.set_title(words.title(data) if title is None else title)
+        if equal:
+            canvas.equalise()
         return canvas.ax
 
 
@@ -186,9 +190,17 @@ def orbit(
 
 
 def trajectory(
-    data: "xr.DataArray", *, plane: bool = False, title: str | None = None, ax: "Axes | Canvas | None" = None
+    data: "xr.DataArray",
+    *,
+    plane: bool = False,
+    equal: bool = False,
+    title: str | None = None,
+    ax: "Axes | Canvas | None" = None,
 ) -> "Axes":
-    """Draw states `data` (step) or (step, component) over time; `plane`: two components against each other."""
+    """Draw states `data` (step) or (step, component) over time; `plane`: two components against each other.
+
+    equal: of a plane, a unit is as long upwards as to the right.
+    """
     data = _array(data, "data")
     if "step" not in data.dims:
         raise InputError(f"data has the dimensions {_listed(data)}: rd.plot.trajectory needs `step`")
@@ -198,6 +210,8 @@ def trajectory(
     with style.on(ax) as canvas:
         lines.trajectory(canvas, data, plane)
         canvas.ax.set_title(words.title(data) if title is None else title)
+        if equal and plane:
+            canvas.equalise()
         return canvas.ax
 
 

@@ -130,6 +130,7 @@ class Canvas:
     ax: "Axes"
     bar: "Axes | None" = None
     handles: list[Any] = field(default_factory=list)
+    ratio: float | None = None  # width to height of the axes; None: as the page has room
 
     @property
     def figure(self) -> "Figure":
@@ -138,23 +139,33 @@ class Canvas:
         assert figure is not None
         return figure
 
+    def equalise(self) -> None:
+        """Make a unit as long upwards as to the right, once all is drawn."""
+        (left, right), (low, high) = self.ax.get_xlim(), self.ax.get_ylim()
+        self.ratio = abs((right - left) / (high - low))
+        if self.bar is None:  # axes that somebody else has placed
+            self.ax.set_aspect("equal")
+
     def arrange(self) -> None:
         """Give a figure that is all ours its size and places, with the legend below."""
         columns, rows = legend_shape([str(handle.get_label()) for handle in self.handles])
         below = BOTTOM + ROW * rows + (0.1 if rows else 0.0)
-        height = TOP + AXES_HEIGHT + below
         beside = 0.0
         if self.bar is not None and not self.bar.has_data():
             self.bar.remove()
         elif self.bar is not None:
             beside = BAR_GAP + BAR + BAR_LABELS
-        width = WIDTH - LEFT - RIGHT - beside
+        width, tall = WIDTH - LEFT - RIGHT - beside, AXES_HEIGHT
+        if self.ratio is not None:
+            width = min(width, tall * self.ratio)
+            tall = width / self.ratio
+        height = TOP + tall + below
         self.figure.set_size_inches(WIDTH, height)
-        self.ax.set_position((LEFT / WIDTH, below / height, width / WIDTH, AXES_HEIGHT / height))
+        self.ax.set_position((LEFT / WIDTH, below / height, width / WIDTH, tall / height))
         if beside:
             assert self.bar is not None
             left = (LEFT + width + BAR_GAP) / WIDTH
-            self.bar.set_position((left, below / height, BAR / WIDTH, AXES_HEIGHT / height))
+            self.bar.set_position((left, below / height, BAR / WIDTH, tall / height))
         if self.handles:
             place = (LEFT / WIDTH, (below - BOTTOM) / height)
             self.figure.legend(handles=self.handles, bbox_to_anchor=place, ncols=columns, borderaxespad=0, **LEGEND)
@@ -183,7 +194,11 @@ class Canvas:
             self.bar.remove()
         self.ax.set_title("")
         self.figure.set_size_inches(3.6, 2.4)
-        self.ax.set_position((0.23, 0.21, 0.73, 0.75))
+        width, tall = 0.73 * 3.6, 0.75 * 2.4
+        if self.ratio is not None:
+            width = min(width, tall * self.ratio)
+            tall = width / self.ratio
+        self.ax.set_position((0.23, 0.21, width / 3.6, tall / 2.4))
         for axis in (self.ax.xaxis, self.ax.yaxis):
             if isinstance(axis.get_major_locator(), FixedLocator):  # labels of their own: the first few
                 axis.set_ticks(axis.get_ticklocs()[:4], [label.get_text() for label in axis.get_ticklabels()[:4]])

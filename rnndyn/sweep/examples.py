@@ -428,6 +428,7 @@ index = 2
 [[figure]]
 kind = "trajectory"
 plane = [1, 2]
+equal = true
 at = { w = 1.0, b = 0.0 }
 """,
     "number": """

@@ -79,6 +79,9 @@ class Figure(Part):
         default=1, description="of a limit, how many powers of 1/N are fitted: 1 is a line, 2 a parabola"
     )
     smallest: Whole | None = Field(default=None, description="of a limit, the smallest size drawn and fitted; all")
+    equal: bool = Field(
+        default=False, description="of a map or a plane, whether a unit is as long upwards as to the right"
+    )
     title: str = Field(default="", description="its title; made from the variable")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] | None = Field(
         default=None, description="the name of its file, without ending; made from kind and variable"
@@ -109,6 +112,7 @@ class Drawing:
     terms: int = 1
     smallest: int | None = None
     log: str = ""
+    equal: bool = False
 
 
 def complete(
@@ -149,7 +153,9 @@ def complete(
     elif figure.terms > 1 or figure.smallest is not None:
         raise InputError(f"{where}: terms and smallest are of a figure of kind 'limit'")
     log = _log(where, figure, kind, coords.get(str(x)))
-    shown = (figure.mean, figure.theory, figure.title, figure.name, figure.terms, figure.smallest, log)
+    if figure.equal and kind != "map" and figure.plane is None:
+        raise InputError(f"{where}: equal = true: only a map, or a plane of two components, has two axes of one unit")
+    shown = (figure.mean, figure.theory, figure.title, figure.name, figure.terms, figure.smallest, log, figure.equal)
     return Drawing(kind, variable, x, y, series, index, at, *shown)
 
 
