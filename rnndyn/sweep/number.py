@@ -124,7 +124,7 @@ def check_number(
     if number.order is None and (number.minus or number.between is not None):
         raise InputError(f"{where}: minus and between are of order: give it an axis")
     if number.region is not None:
-        _check_region(where, number, free, shares)
+        _check_region(where, number, coords, free, shares)
     elif number.order is not None:
         _check_order(where, number, own, coords, free, shares)
     elif number.extrapolate is not None:
@@ -210,7 +210,9 @@ def _is_ordered(where: str, key: str, axis: str, coords: Mapping[str, Any]) -> N
         raise InputError(f"{where}: {key} = {axis!r}: texts have no order; take an axis of numbers")
 
 
-def _check_region(where: str, number: Number, free: Sequence[str], shares: Sequence[str]) -> None:
+def _check_region(
+    where: str, number: Number, coords: Mapping[str, Any], free: Sequence[str], shares: Sequence[str]
+) -> None:
     from rnndyn.dynamics import Regime
 
     region = f"{where}: region = {number.region!r}"
@@ -230,6 +232,8 @@ def _check_region(where: str, number: Number, free: Sequence[str], shares: Seque
     if len(free) != 2:
         more = "give the others a value in at" if len(free) > 2 else "a map has two"
         raise InputError(f"{region}: {', '.join(free) or 'no axis'} left: it takes two axes; {more}")
+    for name in free:
+        _is_ordered(where, "region", name, coords)
 
 
 def _check_first(

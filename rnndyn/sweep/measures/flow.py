@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -93,7 +94,7 @@ class Reference(Measurement):
         weights = dict(block.weights)
         dt = np.asarray(weights.pop("dt", self.cell.parameters["dt"]), dtype=np.float64)
         dt = dt.reshape(dt.shape or (1,) * len(block.shape))
-        index = block.without(self.without)
+        held, index = block.holds(self.without), block.without(self.without)
         flow = start, ends, exponents, *_ = self._flow(block, weights, index)
         error, away = np.full((*block.shape, self.k), np.nan), np.full(block.shape, np.nan)
         for at in np.ndindex(dt.shape):
@@ -101,9 +102,10 @@ class Reference(Measurement):
             here = {name: cut(array, places) for name, array in weights.items()} | {"dt": dt[at]}
             found, end = self._step(block, here, float(dt[at]), cut(start, places), cut(index, places))
             part = tuple(slice(p, p + 1) if axis in places else slice(None) for axis, p in enumerate(at))
+            _part(block, 0.9, 1.0)(float(np.ravel_multi_index(at, dt.shape)), dt.size)
             error[part], away[part] = found - cut(exponents, places), np.linalg.norm(end - cut(ends, places), axis=-1)
         arrays = {"exponent_error": error, "state_error": away}
-        if block.holds(self.without) is not None:
+        if held is not None:
             names = ("flow_exponents", "flow_exponents_stderr", "flow_status")
             arrays |= {name: self._own(values, block) for name, values in zip(names, flow[2:], strict=True)}
         return arrays
@@ -131,13 +133,17 @@ class Reference(Measurement):
             key.update(f"{name}{np.shape(array)}".encode() + (b"" if array is None else np.asarray(array).tobytes()))
         if key.digest() in FLOWS:
             return FLOWS[key.digest()]
-        exact = {"inputs": drive, "rtol": table.tolerance, "atol": table.tolerance, "progress": False}
+        exact = {"inputs": drive, "rtol": table.tolerance, "atol": table.tolerance}
         if table.transient:
-            state = dynamics.flow_trajectory(self.cell, weights, times=[table.transient], state=state, **exact)
+            state = dynamics.flow_trajectory(
+                self.cell, weights, times=[table.transient], state=state, **exact, progress=_part(block, 0.0, 0.1)
+            )
             state = state[..., 0, :]
-        end = dynamics.flow_trajectory(self.cell, weights, times=[table.time], state=state, **exact)[..., 0, :]
+        more = {"state": state, **exact, "progress": _part(block, 0.1, 0.3)}
+        end = dynamics.flow_trajectory(self.cell, weights, times=[table.time], **more)[..., 0, :]
         seed = {"seed": self.study.run.seed, "first_index": index}
-        found = dynamics.flow_exponents(self.cell, weights, time=table.time, k=self.k, state=state, **seed, **exact)
+        more["progress"] = _part(block, 0.3, 0.9)
+        found = dynamics.flow_exponents(self.cell, weights, time=table.time, k=self.k, **seed, **more)
         while len(FLOWS) >= KEPT:
             del FLOWS[next(iter(FLOWS))]
         FLOWS[key.digest()] = state, end, found.exponents, found.stderr, found.status
@@ -155,6 +161,16 @@ class Reference(Measurement):
         lost = found.status == dynamics.Status.DIVERGED
         gone = lost | ~(np.abs(end) < BOUND).all(axis=-1)
         return np.where(lost[..., None], np.nan, found.exponents) / dt, np.where(gone[..., None], np.nan, end)
+
+
+def _part(block: Block, begin: float, end: float) -> Callable[[float, float], None]:
+    """Return what tells the block's progress of how far a part of its work is, that goes from `begin` to `end` of 1."""
+
+    def tell(done: float, total: float) -> None:
+        if callable(block.progress):
+            block.progress(begin + (end - begin) * done / (total or 1.0), 1.0)
+
+    return tell
 
 
 def _check(study: "Study", cell: Any, table: FlowMeasure) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnndyn.dynamics.noise import Noise
+from rnndyn.errors import InputError
 from rnndyn.sweep.inputs import Drive
 from rnndyn.sweep.start import build_start
-from rnndyn.sweep.value import Index, Values, axes_in, extent, stack
+from rnndyn.sweep.value import Index, Together, Values, axes_in, extent, stack
 from rnndyn.sweep.weights import build_weights
 
 if TYPE_CHECKING:
@@ -102,7 +103,12 @@ class Block:
         return same[tuple(slice(1) if name in at else slice(None) for name in self.axes)]
 
     def holds(self, at: Mapping[str, int]) -> dict[int, int] | None:
-        """Return {number of an axis: place in the block} of fixed places of some axes; None if one is not in it."""
+        """Return {number of an axis: place in the block} of fixed places of some axes; None if one is not in it.
+
+        Raises InputError for single points: they lie anywhere on such an axis.
+        """
+        if at and isinstance(self.axes, Together):
+            raise InputError(f"what is measured at one value of {', '.join(at)} only is not measured at single points")
         places = {}
         for number, (name, values) in enumerate(self.axes.items()):
             if name in at:
