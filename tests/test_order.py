@@ -66,6 +66,9 @@ def test_a_number_tells_the_order(study):
     (fourth,) = find_numbers(made(0.0), study(('"euler" }\norder', '"rk4" }\nbetween = [0.01, 1.0]\norder')))
     assert abs(fourth.value - 4.0) < 0.1
     assert fourth.note == "of values between dt = 0.01 and 0.1"
+    (fine,) = find_numbers(made(0.0), study(('"euler" }\norder', '"euler" }\nbetween = [0.0, 0.005]\norder')))
+    assert fine.note == "of values between dt = 0.001 and 0.00316228"
+    assert abs(fine.value - 1.0) < abs(found.value - 1.0)
     (unsure,) = find_numbers(made(0.005), study())
     assert unsure.note == "of values between dt = 0.0316228 and 0.1"  # those that are an error beyond doubt
     (lost,) = find_numbers(made(0.05), study())
