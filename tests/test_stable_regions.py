@@ -49,6 +49,20 @@ def test_known_places():
     assert rd.theory.linear_pair(1.0 - 0.3, 0.4) == pytest.approx(math.log(math.hypot(0.7, 0.4)))
 
 
+def test_oscillators_leave_the_circle_on_their_curves():
+    """The matrix of one step of dt = 1, written down: radius 1 on the curve, less below, more above."""
+    damping = np.array([0.1, 0.7, 1.3, 1.9])
+    for name, first in (("symplectic", 1.0), ("euler", 0.0)):
+        for factor, side in ((0.99, -1), (1.0, 0), (1.01, 1)):
+            omega = factor * getattr(rd.theory, f"{name}_oscillator")(damping)
+            for w, d in zip(omega, damping, strict=True):  # p moves first in one, q and p together in the other
+                matrix = [[1 - first * w**2, 1 - first * d], [-(w**2), 1 - d]]
+                radius = np.abs(np.linalg.eigvals(matrix)).max()
+                assert np.sign(round(radius - 1.0, 9)) == side
+    assert np.isnan(rd.theory.symplectic_oscillator([-0.1, 2.1])).all()
+    assert np.isnan(rd.theory.euler_oscillator([-0.1, 4.1])).all()
+
+
 STUDY = """
 [cell]
 kind = "LinearFlow"

@@ -120,6 +120,7 @@ RANDOM = '{} with weight_hh = {{ init = "normal", ... }}' + f", {ZERO}"
 RANDOM_RATE = 'of a random tanh network (Elman, Leaky, Rate) with weight_hh = { init = "normal", ... } and dt alone'
 TURNING = 'GRU with step = "euler", weight_hh = { n = { init = "rotation", angle = ..., gain = ... } } and dt, ' + ZERO
 FLOW = 'a LinearFlow of two units with rate = re and weight_hh = [[0, "-im"], ["im", 0]]'
+OSCILLATOR = "an Oscillator of one unit with dt = 1, the damping being the x axis and omega the y axis"
 PLANE_OF_Z = f'{FLOW} and dt = 1, or of Linear with W = [["1 + re", "-im"], ["im", "1 + re"]], re and im being the axes'
 ANTISYMMETRIC = "Antisymmetric cell with a matrix of numbers, gamma and dt alone, " + ZERO
 
@@ -198,6 +199,7 @@ CURVES = dict([
         "exponents",
     ),
     *(_curve(f"{step}_region", PLANE_OF_Z, matches.plane_of_z) for step in ("euler", "midpoint", "rk4", "exponential")),
+    *(_curve(f"{step}_oscillator", OSCILLATOR, matches.oscillator) for step in ("symplectic", "euler")),
     _curve("critical_noise", f"{NOISY}, with the gain on the x axis and the noise's scale on the y axis", _noise),
     _curve(
         "critical_initialisation",

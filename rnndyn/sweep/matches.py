@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rnndyn.sweep.study import Study
 
 __all__ = [
-    "antisymmetric", "forget_gate", "gated_plane", "linear_flow", "linear_pair", "linear_unit", "plane_of_z",
-    "random_gated", "random_layers", "random_plain", "random_rate", "random_tanh", "rotation_gru", "tanh_unit",
-    "unit_map",
+    "antisymmetric", "forget_gate", "gated_plane", "linear_flow", "linear_pair", "linear_unit", "oscillator",
+    "plane_of_z", "random_gated", "random_layers", "random_plain", "random_rate", "random_tanh", "rotation_gru",
+    "tanh_unit", "unit_map",
 ]  # fmt: skip
 
 Roles = dict[str, Any] | None
@@ -172,6 +172,14 @@ def plane_of_z(study: "Study", x: str | None, y: str | None) -> Roles:
     else:
         fits = pair is not None and isinstance(pair["a"], str) and (*split(pair["a"]), pair["b"]) == (x, 1.0, 1.0, y)
     return {} if fits else None
+
+
+def oscillator(study: "Study", x: str | None, y: str | None) -> Roles:
+    """A map of steps dt = 1 of one oscillator, over its damping and its frequency."""
+    cell, weights = study.cell, study.weights
+    here = [single(weights.get(name)) for name in ("damping", "omega")]
+    dt = single(weights.get("dt", _options(study).get("dt", 0.1)))
+    return {} if (cell.kind, cell.units, dt) == ("Oscillator", 1, 1.0) and here == [x, y] else None
 
 
 def antisymmetric(study: "Study") -> Roles:

@@ -13,8 +13,8 @@ from ..step_stability import coefficients, growth_factor
 from .entry import topic
 
 __all__ = [
-    "euler_growth", "euler_region", "exponential_growth", "exponential_region", "linear_pair", "midpoint_growth",
-    "midpoint_region", "rk4_growth", "rk4_region",
+    "euler_growth", "euler_oscillator", "euler_region", "exponential_growth", "exponential_region", "linear_pair",
+    "midpoint_growth", "midpoint_region", "rk4_growth", "rk4_region", "symplectic_oscillator",
 ]  # fmt: skip
 
 ENTRIES, known = topic()
@@ -78,6 +78,36 @@ def exponential_region(x: ArrayLike) -> Array:
     x = np.asarray(x, dtype=np.float64)
     inside = np.where(x < 0.0, x, np.nan)
     return np.sqrt(-np.expm1(2.0 * inside)) * inside / np.expm1(inside)
+
+
+LUBICH = "Hairer, Lubich & Wanner, Geometric Numerical Integration (2006), I.1"
+DAMPED = "q'' = -omega² q - damping q', dt = 1"
+
+
+@known(
+    "curve",
+    f"symplectic Euler of {DAMPED}, fades below omega = sqrt(4 - 2 damping)",
+    label="ω² = 4 − 2 damping, the symplectic step",
+    domain="0 <= damping <= 2",
+    source=LUBICH,
+)
+def symplectic_oscillator(damping: ArrayLike) -> Array:
+    """Return omega, at which the step's matrix, of determinant 1 - damping and trace 2 - damping - omega^2, has -1."""
+    damping = np.asarray(damping, dtype=np.float64)
+    return np.sqrt(np.where((damping >= 0.0) & (damping <= 2.0), 4.0 - 2.0 * damping, np.nan))
+
+
+@known(
+    "curve",
+    f"Forward Euler of {DAMPED}, fades below omega = sqrt(damping)",
+    label="ω² = damping, Euler's step",
+    domain="0 <= damping <= 4",
+    source=LUBICH,
+)
+def euler_oscillator(damping: ArrayLike) -> Array:
+    """Return omega: the step's matrix has determinant 1 - damping + omega^2, which is 1 there."""
+    damping = np.asarray(damping, dtype=np.float64)
+    return np.sqrt(np.where((damping >= 0.0) & (damping <= 4.0), damping, np.nan))
 
 
 def _growth(step, name: str, equation: str, source: str):
