@@ -62,15 +62,15 @@ def test_a_number_tells_the_order(study):
     assert abs(found.value - 1.0) < 2 * found.stderr < 0.1
     assert (found.theory, found.units) == (1.0, "")
     assert found.off == pytest.approx(abs(found.value - 1.0))
-    assert found.note == "of values between dt = 0.001 and 0.1"
+    assert found.note == "as far as it is straight, from dt = 0.001 to 0.1"
     (fourth,) = find_numbers(made(0.0), study(('"euler" }\norder', '"rk4" }\nbetween = [0.01, 1.0]\norder')))
     assert abs(fourth.value - 4.0) < 0.1
-    assert fourth.note == "of values between dt = 0.01 and 0.1"
+    assert fourth.note == "as far as it is straight, from dt = 0.01 to 0.1"
     (fine,) = find_numbers(made(0.0), study(('"euler" }\norder', '"euler" }\nbetween = [0.0, 0.005]\norder')))
-    assert fine.note == "of values between dt = 0.001 and 0.00316228"
+    assert fine.note == "as far as it is straight, from dt = 0.001 to 0.00316228"
     assert abs(fine.value - 1.0) < abs(found.value - 1.0)
     (unsure,) = find_numbers(made(0.005), study())
-    assert unsure.note == "of values between dt = 0.0316228 and 0.1"  # those that are an error beyond doubt
+    assert unsure.note == "as far as it is straight, from dt = 0.0316228 to 0.1"  # those that are an error beyond doubt
     (lost,) = find_numbers(made(0.05), study())
     assert np.isnan(lost.value)
     assert lost.note == "of less than three values"

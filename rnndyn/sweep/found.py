@@ -144,7 +144,7 @@ def _order(dataset: "xr.Dataset", number: "Number") -> Found:
     value, stderr = map(float, dynamics.fitted_order(steps[sure], size[sure]))
     words = "of less than three values"
     if sure.sum() >= 3:
-        words = f"of values between {axis} = {steps[sure].min():g} and {steps[sure].max():g}"
+        words = f"as far as it is straight, from {axis} = {steps[sure].min():g} to {steps[sure].max():g}"
     note = f"{number.note}; {words}".removeprefix("; ")
     theory = None if number.theory is None else float(number.theory)
     off = None if theory in (None, 0) else abs(value - theory) / abs(theory)
