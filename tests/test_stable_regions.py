@@ -46,6 +46,8 @@ def test_known_places():
     assert np.isnan(rd.theory.rk4_region([-2.7852937])).all()
     branches = rd.theory.CATALOGUE["midpoint_region"].polylines(-2.5, 0.5)
     assert not any(np.all(branch[:, 1] == 0) for branch in branches)  # two roots that meet make no line of their own
+    inner = rd.theory.CATALOGUE["rk4_region"].polylines(-4.0, 1.0)[1]  # of the two lobes: along the imaginary axis
+    assert inner[:, 1].min() < 0.02  # |R| is 1 + O(y^6) there: to the axis, though that lies between two samples
     assert rd.theory.linear_pair(1.0 - 0.3, 0.4) == pytest.approx(math.log(math.hypot(0.7, 0.4)))
 
 

@@ -70,14 +70,15 @@ class Entry:
         return np.concatenate([y, -y]) if self.mirrored else y
 
     def _ends(self, x: Array, given: dict[str, float]) -> Array:
-        """Return the last x, from inside, where all branches are finite, next to those where they are not."""
-        there = np.asarray(np.isfinite(self.branches(x, **given)).all(axis=0))
-        at = np.flatnonzero(there[1:] != there[:-1])
-        inside, outside = np.where(there[at], x[at], x[at + 1]), np.where(there[at], x[at + 1], x[at])
+        """Return the last x, from inside, of those that have more branches than their neighbours."""
+        count = np.isfinite(self.branches(x, **given)).sum(axis=0)
+        at = np.flatnonzero(count[1:] != count[:-1])
+        most, first = np.maximum(count[at], count[at + 1]), count[at] > count[at + 1]
+        inside, outside = np.where(first, x[at], x[at + 1]), np.where(first, x[at + 1], x[at])
         for _ in range(BISECTIONS if len(at) else 0):
             middle = 0.5 * (inside + outside)
-            finite = np.isfinite(self.branches(middle, **given)).all(axis=0)
-            inside, outside = np.where(finite, middle, inside), np.where(finite, outside, middle)
+            more = np.isfinite(self.branches(middle, **given)).sum(axis=0) >= most
+            inside, outside = np.where(more, middle, inside), np.where(more, outside, middle)
         return inside
 
 
