@@ -341,3 +341,18 @@ def test_all_invalid_and_the_textbook_map():
         rd.fixed_points(rd.Elman(1), unit(np.nan, 0.0))
     states = rd.fixed_points(maps.HENON, {}, **PLAIN).states
     np.testing.assert_allclose(states, rd.fixed_points(HENON, {}, **PLAIN).states, rtol=0, atol=1e-14)
+
+
+def test_what_a_shut_gate_keeps_is_no_fixed_point():
+    """Far out sigma is 1 to the last bit and h' = h whatever h; a fixed point of a GRU lies within |h| <= 1."""
+    chaotic = np.concatenate([[[0, 1], [1, 0]], [[0, -1], [-1, -1]], [[-5, -8], [8, 5]]])
+    found = rd.fixed_points(rd.GRU(2, reset_after=False), {"weight_hh": chaotic}, steps=20, device="python")
+    assert (found.count, found.status) == (1, rd.Status.OK)
+    np.testing.assert_array_equal(found.states, [[0.0, 0.0]])
+    rng = np.random.default_rng(2)
+    weights = {"weight_hh": 1.5 * rng.normal(size=(6, 9, 3)), "bias_hh": 1.5 * rng.normal(size=(6, 9))}
+    found = rd.fixed_points(rd.GRU(3), weights, steps=20, device="python")
+    assert np.all(found.count >= 1)
+    assert np.all(found.status == rd.Status.OK)
+    assert np.nanmax(np.abs(found.states)) <= 1.0
+    assert np.nanmax(found.error) <= 1e-9

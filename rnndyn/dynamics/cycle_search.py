@@ -12,6 +12,7 @@ QUIET = 2  # rounds in a row without anything new that end the search of a perio
 SEGMENT = 16  # states of an orbit among which a round takes the one that returns best
 STEPS = 40  # of Newton's method; who needs more wanders, and another start is cheaper
 EPS = np.finfo(float).eps
+FLAT = 1e-12  # a relative least singular value of I - DF^p below which rounding alone may make a state a solution
 
 # What `Cycles` tells of each cycle, one a row.
 Rows = namedtuple("Rows", "points period multipliers type lost residual error")
@@ -69,6 +70,8 @@ class Search:
     def __init__(self, step, theta, starts, orbits, period, shift):
         self.step, self.theta, self.starts, self.orbits, self.shift = step, theta, starts, orbits, shift
         self.most = period
+        seen = np.concatenate([norm(states).reshape(len(theta), -1) for states in (starts, orbits)], axis=1)
+        self.reach = np.where(seen <= BOUND, seen, 0.0).max(axis=1)  # of the states that were looked at
         self.found = Found(len(theta), period, starts.shape[3])
         self.exhausted = np.ones(len(theta), bool)  # the last rounds of each period have found nothing new
 
@@ -100,8 +103,11 @@ class Search:
         scale, gain = np.maximum(1.0, norm(last[:, 0])), 1.0 + np.abs(products).sum(axis=2).max(axis=1)
         # Steps have no length, too, where a matrix is singular, and far out, where its digits are lost.
         true = residual <= np.minimum(10.0 * np.maximum(length, FINE * scale) * gain, CLOSED * scale)
+        # A gate that is open by less than a rounding error keeps whatever state it has: all of them far out.
+        flat = _least(products) <= FLAT * gain
+        true &= (scale <= BOUND) & ~(flat & (scale > np.maximum(1.0, self.reach[rows[solved]])))
         error = np.full(len(rows), np.inf)
-        error[solved[true & (scale <= BOUND)]] = _error(last, products, length)[true & (scale <= BOUND)]
+        error[solved[true]] = _error(last[true], products[true], length[true])
         error, cycles = error.reshape(count, each), cycles.reshape(count, each, period, size)
         news = np.zeros(count, bool)
         for k in range(each):
@@ -158,9 +164,13 @@ def _error(points, products, length):
     """Errors (M,) of cycles (M, p, S N): Newton's last step or, if larger, what rounding of F^p becomes by the inverse
     of I - DF^p; at a double root that is half the digits, at a triple one two thirds."""
     rounding = 4.0 * EPS * norm(points).max(axis=1) * (1.0 + np.abs(products).sum(axis=2).max(axis=1))
-    matrices = np.eye(points.shape[2]) - products
-    least = norm(matrices[:, 0]) if points.shape[2] == 1 else np.linalg.svd(matrices, compute_uv=False)[:, -1]
-    return np.maximum(length, rounding / np.maximum(least, EPS ** (2 / 3)))
+    return np.maximum(length, rounding / np.maximum(_least(products), EPS ** (2 / 3)))
+
+
+def _least(products):
+    """The least singular values (M,) of I - DF^p."""
+    matrices = np.eye(products.shape[1]) - products
+    return norm(matrices[:, 0]) if products.shape[1] == 1 else np.linalg.svd(matrices, compute_uv=False)[:, -1]
 
 
 def _coarse(points):

@@ -57,7 +57,8 @@ def cycles(
         count (...): cycles found; status (...): OK; NOT_CONVERGED: the last rounds still found new ones; INVALID.
     Ordered by period, then by the first state's values (to 6 digits), each cycle from its smallest state on. Cycles
     nearer than 1e-8 (relative) plus 100 times their errors are one; where solutions are not isolated (NEUTRAL), some of
-    them are listed. All is done in float64.
+    them are listed, but none beyond the starts and their orbits: far out a gate keeps any state, by rounding alone. All
+    is done in float64.
     Source: Kuznetsov, Elements of Applied Bifurcation Theory (2004), ch. 4 and 10; Farrell, Birkisson & Funke, SIAM J.
     Sci. Comput. 37 (2015) A2026 (deflation).
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
