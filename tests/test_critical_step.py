@@ -110,6 +110,10 @@ def test_exact_linear_parts_and_flows_without_rest():
     assert circling.status == rd.Status.NOT_CONVERGED
     with pytest.raises(rd.InputError, match="step of a field"):
         rd.critical_step(rd.Elman(2), {})
+    with pytest.raises(rd.InputError, match=r"rd.Euler\(rd.GRU.vector_field"):
+        rd.critical_step(rd.GRU(2), {})
+    with pytest.raises(rd.InputError, match="`dt` must be positive"):
+        rd.critical_step(rd.Leaky(1), {"dt": [0.1, 0.0]})
     with pytest.raises(rd.InputError, match="constant here"):
         rd.critical_step(rd.Leaky(2, 1), {}, inputs=np.zeros((3, 1)))
 

@@ -4,10 +4,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..cells.steps import Stepped
 from ..errors import InputError
 from .batch import named
-from .flow import flow_trajectory
+from .flow import check_step, flow_trajectory
 from .flow_spectrum import flow_exponents
 from .lyapunov import lyapunov
 from .progress import PATIENCE, progress_display
@@ -50,8 +49,7 @@ def convergence(
     Source: Hairer, Norsett & Wanner, Solving ODEs I (1993), section II.3.
     Raises InputError for wrong names, shapes and values, for cells that are no steps, and if every point is invalid.
     """
-    if not isinstance(cell, Stepped):
-        raise InputError(f"convergence is that of a step of a field, such as rd.Leaky(8), not of {cell!r}.")
+    check_step(cell, "convergence is")
     time, tolerance = positive("time", time), positive("tolerance", tolerance)
     numbers = as_array("steps", steps, None)
     if numbers.ndim != 1 or len(numbers) < 3 or (np.diff(numbers) <= 0).any():

@@ -4,11 +4,12 @@ from collections import namedtuple
 
 import numpy as np
 
-from ..cells.steps import Euler, Rates, Stepped, SymplecticEuler, Tableau
+from ..cells.steps import Euler, Rates, SymplecticEuler, Tableau
 from ..errors import InputError
 from .along import bounded
 from .batch import Problem, constant, grid_index, index_axes, whole
 from .call import check, over_points
+from .flow import check_step
 from .newton import Step, held, norm, polish, radius
 from .random import random_start
 from .start import begun
@@ -52,13 +53,15 @@ def critical_step(
     Source: Hairer & Wanner, Solving ODEs II (1996), section IV.2.
     Raises InputError for wrong names, shapes and values, for cells without a dt, and if every point is invalid.
     """
-    if not isinstance(cell, Stepped):
-        raise InputError(f"the critical step is that of a step of a field, such as rd.Leaky(8), not of {cell!r}.")
+    check_step(cell, "the critical step is")
     settle, seed, first = whole("settle", settle, 1), whole("seed", seed, 0), grid_index(first_index)
     device, dtype, threads = check(cell, device, "float64", threads, networks=False)
     state, _ = begun(state, cell.state_size)
     given = {"steps": settle, "inputs": constant(inputs), "lengths": None, "state": state}
     problem = Problem(cell, weights, **given, extra=lambda _: index_axes(first))
+    dt = problem.given.get("dt")
+    if dt is not None and (dt <= 0).any():
+        raise InputError(f"the weight `dt` must be positive, the step by which the cell settles; not {dt.min():g}.")
     from ..kernels import target
 
     run, size, count = target.Run(cell, dtype, device, (problem.count * settle, 0)), cell.state_size, problem.count

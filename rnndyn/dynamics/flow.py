@@ -27,10 +27,22 @@ def field_of(cell):
         return cell
     if isinstance(cell, Stepped):
         return cell.field
-    more = ""
-    if isinstance(cell, Cell) and hasattr(type(cell), "vector_field"):
-        more = f" {cell.name} is a step of length 1: rd.{cell.name}.vector_field(...) is its field."
-    raise InputError(f"a flow is that of an rd.Field, or of a step of one such as rd.Leaky(8), not {cell!r}.{more}")
+    what = "a flow is that of an rd.Field, or of a step of one"
+    raise InputError(f"{what} such as rd.Leaky(8), not {cell!r}.{_field_hint(cell, 'rd.{}.vector_field(...)')}")
+
+
+def check_step(cell, what):
+    """Refuse what is no step of a field; `what`: what is asked of it."""
+    if not isinstance(cell, Stepped):
+        hint = _field_hint(cell, "rd.Euler(rd.{}.vector_field(...))")
+        raise InputError(f"{what} that of a step of a field, such as rd.Leaky(8), not of {cell!r}.{hint}")
+
+
+def _field_hint(cell, use):
+    """What to give instead of a cell that is a step of length 1 of a field."""
+    if not (isinstance(cell, Cell) and hasattr(type(cell), "vector_field")):
+        return ""
+    return f" {cell.name} is a step of length 1 of a field: give {use.format(type(cell).__name__)}."
 
 
 class Flow:
