@@ -227,6 +227,12 @@ def test_sweep_then_report_then_show(folder, monkeypatch):
     assert "exponent 1" in result.stdout
     assert "▁" in result.stdout
     assert Path("point.png").stat().st_size > 10_000
+    for places in (("w=2", "b=0.5"), ("b=0.5,w=2",), ("w=2,b=0.5", "w=2.0")):
+        options = [word for place in places for word in ("--at", place)]
+        assert "w = 2, b = 0.384615 (point 141)" in call("show", "out", *options).stdout
+    two = "--at w: given as 2.0 and as 1.5: one point is shown, give one value"
+    told(call("show", "out", "--at", "w=2", "--at", "w=1.5"), 2, two)
+    told(call("show", "out", "--at", "w=2,w=1.5"), 2, two)
     assert "b not given: its middle, 0.1282" in call("show", "try.toml", "--at", "w=2").stdout
     told(call("show", "out", "--at", "v=2"), 2, "out: --at v = 2: no axis 'v'")
     told(call("show", "out", "--at", "w=99"), 2, "out: --at w = 99: this axis goes from -4 to 4")

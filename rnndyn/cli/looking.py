@@ -77,8 +77,14 @@ def show(
         Path, typer.Argument(help="The folder of a result, its result.zarr, or a study file.", show_default=False)
     ],
     at: Annotated[
-        str, typer.Option("--at", metavar="AXIS=VALUE,...", help="The point; axes left out are at their middle.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            "--at",
+            metavar="AXIS=VALUE,...",
+            help="The point; axes left out are at their middle. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     figure: Annotated[
         Path | None,
         typer.Option("--figure", help="Draw it into this file (.png, .svg, .pdf).", show_default=False),
@@ -96,7 +102,7 @@ def show(
         dataset = open_result(result)
         study = study_of(dataset)
         note_code(study)
-    wanted = _place(study, at)
+    wanted = _place(study, ",".join(at or ()))
     place_of(study, wanted, f"{result}: --at")
     found = points(study, wanted, threads=threads)
     _print(study, found, dataset, wanted)
@@ -108,14 +114,16 @@ def show(
 
 
 def _place(study: "Study", text: str) -> dict[str, float | str]:
-    """Return {axis: value} of "w=2,b=0.5,method=rk4"."""
+    """Return {axis: value} of "w=2,b=0.5,method=rk4"; raises InputError for an axis with two values."""
     place: dict[str, float | str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = (word.strip() for word in part.partition("="))
         try:
-            place[name] = value if value and name in study.axes and study.axes[name].is_text else float(value)
+            found = value if value and name in study.axes and study.axes[name].is_text else float(value)
         except ValueError:
             raise InputError(f"--at {part}: expected AXIS=NUMBER, as in --at w=2,b=0.5") from None
+        if place.setdefault(name, found) != found:
+            raise InputError(f"--at {name}: given as {place[name]} and as {found}: one point is shown, give one value")
     return place
 
 
