@@ -169,6 +169,23 @@ def test_pages_over_one_axis_and_three(tmp_path, axes, bias, drawn):
     assert all("area" not in row[2] and row[2].endswith("points") for row in rows)
 
 
+def test_areas_are_over_two_axes_of_numbers(tmp_path):
+    """Cells by name have no breadth: shares are of the points, the exponent is a curve for each of them."""
+    text = STUDY.split("[[number]]")[0].replace('"Elman"', '"kinds"')
+    text = text.replace("b = { start = -1.9, stop = 2.0, num = 24 }", 'kinds = ["Elman", "Leaky"]')
+    path = tmp_path / "kinds.toml"
+    path.write_text(text.replace('"b"', "0.3").replace("num = 37", "num = 5"), encoding="utf-8")
+    found = rd.sweep(path, progress=False)
+    rd.report(found, tmp_path / "page")
+    assert (tmp_path / "page" / "curve.png").exists()
+    rows = area_rows(found)
+    assert {row[0] for row in rows} == {"fixed point", "cycle of period 2"}
+    assert all("area" not in row[2] and row[2].endswith("points") for row in rows)
+    assert {row[1] for row in area_rows(found.sel(kinds="Elman"))} == {"60.0 %", "40.0 %"}
+    with pytest.raises(rd.InputError, match="kinds: texts have no order"):
+        rd.plot.map(found.regime)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -20,7 +20,7 @@ Row = tuple[str, str, str]
 def area_rows(dataset: "xr.Dataset") -> list[Row]:
     """Return (region, its share of the map, how to take it) of each regime.
 
-    Over two axes shares are areas, with the uncertainty of the boundaries; else they are of the points.
+    Over two axes of numbers shares are areas, with the uncertainty of the boundaries; else they are of the points.
     """
     regime, period = (dataset[name].squeeze() for name in ("regime", "regime_period"))
     classes = classes_of(regime, period)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rnndyn.report import style, words
 from rnndyn.report.regimes import Classes
 from rnndyn.sweep.curves import Curve
+from rnndyn.sweep.grid import holds_texts
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -148,12 +149,13 @@ def borders(canvas: "Canvas", data: "xr.DataArray", classes: Classes) -> None:
 
 
 def regions_of(data: "xr.DataArray", classes: Classes) -> Any:
-    """Return the regions of classes over (x, y), None where one axis has one value or nothing is decided."""
+    """Return the regions of classes over (x, y), None where an axis has one value or texts, or nothing is decided."""
     from rnndyn import dynamics
 
-    if min(data.shape) < 2 or not np.any(classes.index >= 0):
+    axes = [data[name].values for name in data.dims]
+    if min(data.shape) < 2 or any(map(holds_texts, axes)) or not np.any(classes.index >= 0):
         return None
-    return dynamics.regions(classes.index, *(data[name].values for name in data.dims))
+    return dynamics.regions(classes.index, *axes)
 
 
 def doubtful(canvas: "Canvas", data: "xr.DataArray", confidence: "xr.DataArray") -> None:

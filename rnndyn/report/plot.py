@@ -17,6 +17,7 @@ import numpy as np
 from rnndyn.errors import InputError, suggestion
 from rnndyn.report import lines, maps, regimes, style, words
 from rnndyn.sweep.curves import named_curves
+from rnndyn.sweep.grid import holds_texts
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -246,14 +247,21 @@ def _listed(data: "xr.DataArray") -> str:
 
 
 def _order(data: "xr.DataArray", count: int, wanted: tuple[str | None, ...], task: str) -> tuple[str, ...]:
-    """Return the `count` dimensions that are drawn: those wanted, else the long ones in order, else short ones."""
+    """Return the `count` dimensions that are drawn: those wanted, else the long ones in order, else short ones.
+
+    Raises InputError for one of texts.
+    """
+    texts = [str(name) for name in data.dims if holds_texts(data[name])]
     for name in wanted:
         if name is not None and name not in data.dims:
             raise InputError(f"no dimension {name!r}; {suggestion(name, [str(known) for known in data.dims])}")
-    free = [str(name) for name in sorted(data.dims, key=lambda name: data.sizes[name] == 1) if name not in wanted]
+    ranked = sorted(data.dims, key=lambda name: (name in texts, data.sizes[name] == 1))
+    free = [str(name) for name in ranked if name not in wanted]
     chosen = tuple(name if name is not None else (free.pop(0) if free else "") for name in wanted)
     if "" in chosen or len(set(chosen)) < count:
         raise InputError(f"data has the dimensions {_listed(data)}: {task}")
+    for name in (name for name in chosen if name in texts):
+        raise InputError(f"{name}: texts have no order; draw them as the lines of rd.plot.curve, or choose one of them")
     return tuple(sorted(chosen, key=list(data.dims).index)) if wanted == (None,) * count else chosen
 
 
@@ -262,7 +270,7 @@ def _squeezed(data: "xr.DataArray", keep: tuple[str, ...], task: str) -> "xr.Dat
     more = [str(name) for name in data.dims if name not in keep and data.sizes[name] > 1]
     if more:
         first = words.plain(data[more[0]].values[0]).replace("−", "-")
-        picked = f"isel({more[0]}=0)" if data[more[0]].dtype.kind in "UOT" else f"sel({more[0]}={first})"
+        picked = f"isel({more[0]}=0)" if holds_texts(data[more[0]]) else f"sel({more[0]}={first})"
         choice = f".{picked} or .mean({more[0]!r})"
         raise InputError(f"data has the dimensions {_listed(data)}: {task}; choose with {choice}")
     return data.isel({name: 0 for name in data.dims if name not in keep})

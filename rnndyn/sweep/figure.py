@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, FiniteFloat
 
 from rnndyn.errors import InputError, suggestion
-from rnndyn.sweep.grid import nearest_place
+from rnndyn.sweep.grid import holds_texts, nearest_place
 from rnndyn.sweep.limit import check_limit
 from rnndyn.sweep.part import Listed, Part, Whole
 
@@ -172,7 +172,7 @@ def _names(where: str, figure: Figure, own: tuple[str, ...], axes: tuple[str, ..
     for key, name in named:
         if name is not None and name not in shown:
             raise InputError(f"{where}: {key} = {name!r} is no axis of it; {suggestion(name, shown)}")
-        if key in ("x", "y") and _texts(coords[str(name)] if name else None):
+        if key in ("x", "y") and name and holds_texts(coords[name]):
             raise InputError(f"{where}: {key} = {name!r}: texts have no order; draw them as lines, series = {name!r}")
     if figure.x is not None and figure.x == figure.y:
         raise InputError(f"{where}: x and y are both {figure.x!r}; a map needs two axes")
@@ -194,14 +194,9 @@ def _free(figure: Figure, own: tuple[str, ...], coords: Mapping[str, Any]) -> li
     return [name for name in own if name not in gone and len(coords[name]) > 1]
 
 
-def _texts(values: Any) -> bool:
-    """Whether the values of an axis are texts."""
-    return values is not None and np.asarray(values).dtype.kind in "UOT"
-
-
 def _ordered(names: Iterable[str], coords: Mapping[str, Any]) -> list[str]:
     """Return those of the axes that hold numbers: texts have no order to be drawn over."""
-    return [name for name in names if not _texts(coords[name])]
+    return [name for name in names if not holds_texts(coords[name])]
 
 
 def _kind(figure: Figure, variable: str, own: tuple[str, ...], coords: Mapping[str, Any]) -> Kind:
@@ -249,7 +244,7 @@ def _series(figure: Figure, kind: Kind, own: tuple[str, ...], coords: Mapping[st
     free = [name for name in _free(figure, own, coords) if name != x]
     if kind in ("curve", "limit"):
         several = [name for name in own if name in free or isinstance(figure.at.get(name), tuple)]
-        return next((name for name in several if _texts(coords[name])), None)
+        return next((name for name in several if holds_texts(coords[name])), None)
     return free[0] if kind == "profile" and len(free) == 1 else None
 
 

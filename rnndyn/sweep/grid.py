@@ -10,7 +10,7 @@ import numpy as np
 
 from rnndyn.errors import InputError, suggestion
 
-__all__ = ["Chunk", "chunk_shape", "chunks", "fit", "nearest_place"]
+__all__ = ["Chunk", "chunk_shape", "chunks", "fit", "holds_texts", "nearest_place"]
 
 MOST = 16_384  # points: progress is kept every few seconds even for the cheapest cell
 LEAST = 32  # points: enough for the lanes and threads of an expensive cell
@@ -64,12 +64,17 @@ def chunks(shape: tuple[int, ...], size: tuple[int, ...]) -> Iterator[Chunk]:
         yield Chunk(index, corner, tuple(map(slice, starts, stops)), first, lengths)
 
 
+def holds_texts(values: Any) -> bool:
+    """Whether the values of an axis, of a study or of a result, are texts: they have no order and no breadth."""
+    return np.asarray(values).dtype.kind in "UOT"
+
+
 def nearest_place(where: str, values: Any, wanted: float | str) -> int:
     """Return the place of the grid value nearest to `wanted`; raises InputError if it lies beyond the axis.
 
     Beyond is more than one grid step outside; an axis of one value has no outside. Of texts it is the same one.
     """
-    texts = values.dtype.kind in "UOT"
+    texts = holds_texts(values)
     if texts and wanted in values.tolist():
         return values.tolist().index(wanted)
     if texts or isinstance(wanted, str):

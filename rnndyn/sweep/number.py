@@ -9,7 +9,7 @@ from pydantic import Field, FiniteFloat
 
 from rnndyn.errors import InputError, suggestion
 from rnndyn.sweep.curves import CURVES, LINES, Curve
-from rnndyn.sweep.grid import nearest_place
+from rnndyn.sweep.grid import holds_texts, nearest_place
 from rnndyn.sweep.limit import check_limit
 from rnndyn.sweep.part import Listed, Part, Whole
 
@@ -206,7 +206,7 @@ def _check_order(
 
 def _is_ordered(where: str, key: str, axis: str, coords: Mapping[str, Any]) -> None:
     """Raise InputError for an axis of texts."""
-    if np.asarray(coords[axis]).dtype.kind in "UOT":
+    if holds_texts(coords[axis]):
         raise InputError(f"{where}: {key} = {axis!r}: texts have no order; take an axis of numbers")
 
 
