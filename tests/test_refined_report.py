@@ -84,6 +84,28 @@ def test_refine_then_run_then_refine(folder, monkeypatch):
     assert "On a map of 128 × 128 points, " in Path("reports/try/index.html").read_text(encoding="utf-8")
 
 
+def test_a_fresh_start_takes_the_pictures_with_the_map(folder, monkeypatch):
+    """Also where it is refused on the way; the page then shows the sweep alone, and nothing of the user's own goes."""
+    Fake().install(monkeypatch)
+    directory, small = Path("reports/try"), ["--set", "refine.num=64"]
+    assert call("run", "try.toml", *small).exit_code == 0
+    (directory / "mine.png").write_bytes(b"")
+    assert len(list(directory.glob("refined*.*g"))) == 4
+    assert 'href="refined.png"' in (directory / "index.html").read_text(encoding="utf-8")
+    early = call("refine", "try.toml", "--fresh", *small, "--set", "refine.variable=exponents")
+    assert (early.exit_code, len(list(directory.glob("refined*.*g")))) == (2, 4)
+    refused = call("refine", "try.toml", "--fresh", *small, "--set", "refine.most=0.01")
+    assert (refused.exit_code, "[refine] most = 0.01" in refused.stderr) == (2, True), refused.output
+    assert not json.loads((directory / "refined.json").read_text(encoding="utf-8"))["finished"]
+    assert [path.name for path in directory.glob("*.png") if "refined" in path.name or path.name == "mine.png"] == [
+        "mine.png"
+    ]
+    assert "refined" not in (directory / "index.html").read_text(encoding="utf-8").partition("<figure>")[2]
+    other = call("refine", "try.toml", "--fresh", *small, "--set", "run.seed=1")  # not of the sweep beside it
+    assert other.exit_code == 0, other.output
+    assert sorted(path.name for path in directory.glob("refined*.*g")) == ["refined.png", "refined_closely.png"]
+
+
 def test_an_interrupt_says_what_is_kept(folder, monkeypatch):
     fake = Fake(fuse=2).install(monkeypatch)
     result = call("refine", "try.toml", "-o", "out")

@@ -29,7 +29,6 @@ def refine(
     from rnndyn.report import report
     from rnndyn.report.refined import refined_numbers
     from rnndyn.sweep.refined import open_refined
-    from rnndyn.sweep.store import PAGE, RESULT, open_result
 
     checked = read_one(study, changes)
     directory = output or Path("reports") / checked.name
@@ -39,14 +38,38 @@ def refine(
         )
     try:
         refined = rnndyn.sweep.refine(checked, directory=directory, threads=threads, fresh=fresh)
+    except InputError:
+        if _shows_what_is_gone(directory):
+            _write_page(directory)
+        raise
     except KeyboardInterrupt:
         kept = f"What was computed is kept in {directory}; the same command (without --fresh) goes on from there."
         raise KeyboardInterrupt(kept) from None
+    page = _write_page(directory)  # first, for it takes away what an earlier one showed
     picture = report(refined, directory)
     for number in refined_numbers(refined, checked)[0]:
         typer.echo(f"{number.what}: {number.value}" + (f"; {number.note}" if number.note else ""))
     typer.echo(picture)
-    if (directory / PAGE).exists() and (directory / RESULT).is_dir():
-        result = open_result(directory)
-        if open_refined(directory, result) is not None:
-            typer.echo(report(result, directory))
+    if page is not None:
+        typer.echo(page)
+
+
+def _write_page(directory: Path) -> Path | None:
+    """Write the page of the sweep beside a refined map again if it is to show the map, or shows one that is gone."""
+    from rnndyn.report import report
+    from rnndyn.sweep.refined import open_refined
+    from rnndyn.sweep.store import PAGE, RESULT, open_result
+
+    if not (directory / PAGE).exists() or not (directory / RESULT).is_dir():
+        return None
+    result = open_result(directory)
+    told = open_refined(directory, result) is not None or _shows_what_is_gone(directory)
+    return report(result, directory) if told else None
+
+
+def _shows_what_is_gone(directory: Path) -> bool:
+    """Whether the page in a folder shows pictures of a refined map that are not there any more."""
+    from rnndyn.sweep.store import REFINED, read_card
+
+    shown = (str(name) for name in read_card(directory).get("files", ()))
+    return any(name.startswith(REFINED) and not (directory / name).exists() for name in shown)

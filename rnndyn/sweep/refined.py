@@ -46,7 +46,9 @@ class Parts:
         """Return what is there of the refinement that `manifest` describes; raises InputError if that is another."""
         if directory is None:
             return cls(None, manifest)
-        if fresh:
+        if fresh and (directory / MANIFEST).exists():
+            for picture in pictures(directory):
+                files.remove(picture)
             files.remove(directory / MANIFEST)
         found = read_manifest(directory, MANIFEST)
         if found is None:  # nothing vouches for what may be left of another one
@@ -127,6 +129,11 @@ class Parts:
         assert self.directory is not None
         opened = xr.open_zarr(self.directory / ZARR, chunks=None)
         return opened.assign_attrs(manifest=json.dumps(self.manifest))
+
+
+def pictures(directory: Path) -> list[Path]:
+    """Return the pictures of a refined map in a folder."""
+    return [path for ending in ("png", "svg") for path in sorted(directory.glob(f"{REFINED}*.{ending}"))]
 
 
 def _is_map(array: "xr.DataArray") -> bool:
