@@ -192,6 +192,25 @@ def test_the_command_lists_it():
     assert CliRunner().invoke(app, ["theory", "--markdown"]).output.strip() == theory.table()
 
 
+def test_the_command_shows_single_entries_whole():
+    def shown(*names):
+        return CliRunner().invoke(app, ["theory", *names])
+
+    one = shown("lstm_circle").output
+    entry = CATALOGUE["lstm_circle"]
+    assert one.startswith(f"lstm_circle(x, forget=0, into=0, out=0)\n    {entry.equation}\n    where: {entry.domain}\n")
+    assert f"source: {entry.source}\n    arguments: x, forget (if not given, 0), into (if not given, 0), out (" in one
+    assert entry.notes.splitlines()[-1] in one
+    two = shown("tanh_fold", "tanh_cusp").output
+    assert two.index("tanh_fold(w)") < two.index("kind: curve, a boundary") < two.index("-y is one, too")
+    assert two.index("-y is one, too") < two.index("At `w = 2`: 0.53283998") < two.index("tanh_cusp()\n")
+    assert "arguments: none" in two
+    assert shown("--markdown", "tanh_fold").output.strip() == theory.table(["tanh_fold"])
+    assert len(theory.table(["tanh_fold"]).splitlines()) == 3
+    wrong = shown("tanh_fold", "tanh_fould")
+    assert (wrong.exit_code, wrong.stderr.strip()) == (2, "rnndyn: no theory 'tanh_fould'; did you mean 'tanh_fold'?")
+
+
 def test_branches_reach_their_tips():
     upper, lower = CATALOGUE["tanh_fold"].polylines(-4, 4, 11)
     assert upper[0].tolist() == [1.0, 0.0]

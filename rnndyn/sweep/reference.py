@@ -57,9 +57,10 @@ below, and `--set run.steps=100` changes every one of them. `rnndyn run FOLDER` 
 THEORY = """\
 ## The catalogue of theory
 
-All closed forms and mean-field results of the package, with their arguments, as `rnndyn theory` prints them. In Python,
-`rd.theory.NAME(...)` computes one, `rd.theory.CATALOGUE` holds them all, and `rd.plot.map(..., theory=[...])` draws the
-curves and points over any map. sigma is the logistic function, z standard normal.
+All closed forms and mean-field results of the package, with their arguments, as `rnndyn theory` prints them;
+`rnndyn theory NAME` shows one of them whole. In Python, `rd.theory.NAME(...)` computes one, `rd.theory.CATALOGUE` holds
+them all, and `rd.plot.map(..., theory=[...])` draws the curves and points over any map. sigma is the logistic function,
+z standard normal.
 """
 SIZES = """\
 `units` may be an axis: the networks of each size are computed one size after another, with weights drawn anew for each.

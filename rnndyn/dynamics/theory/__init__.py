@@ -10,6 +10,8 @@
 All functions take numbers or arrays, which broadcast, and return NaN outside their domain.
 """
 
+from collections.abc import Iterable
+
 from . import gates, networks, rate, regions, steps, units
 from .entry import KINDS, Entry
 from .gates import *  # noqa: F403
@@ -29,10 +31,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-def table() -> str:
-    """Return the catalogue as a table in Markdown: name and arguments, kind, equation, domain, source."""
+def table(names: Iterable[str] | None = None) -> str:
+    """Return the catalogue, or those `names` of it, in Markdown: name and arguments, kind, equation, domain, source."""
     rows = ["| name | kind | what it says | where it holds | source |", "| --- | --- | --- | --- | --- |"]
-    for entry in CATALOGUE.values():
+    for entry in (CATALOGUE[name] for name in names or CATALOGUE):
         cells = (f"`{entry.signature}`", entry.kind, entry.equation, entry.domain, entry.source)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)

@@ -26,6 +26,7 @@ class Entry:
 
     kind: a key of `KINDS`. label: its name in a legend. equation, domain (where it holds; the function is NaN outside),
     source: in words. function: arrays in, array out; a curve's takes x first, and `mirrored` says that -y is one, too.
+    notes: what is returned, and of which shape.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Entry:
     source: str
     function: Callable[..., Any]
     mirrored: bool = False
+    notes: str = ""
 
     def __call__(self, *args: Any, **given: Any) -> Any:
         """Call the function."""
@@ -93,8 +95,8 @@ def topic() -> tuple[dict[str, Entry], Callable]:
     def known(kind: Kind, equation: str, *, label: str, domain: str, source: str, mirrored: bool = False) -> Callable:
         def add(function: Callable) -> Callable:
             name = function.__name__
-            found[name] = Entry(name, kind, label, equation, domain, source, function, mirrored)
             notes = inspect.cleandoc(function.__doc__ or "")
+            found[name] = Entry(name, kind, label, equation, domain, source, function, mirrored, notes)
             function.__doc__ = f"{equation}\n\n{notes}\n\nDomain: {domain}.\nSource: {source}."
             return function
 
