@@ -7,7 +7,8 @@ from support import same_bits
 import rnndyn as rd
 from rnndyn.dynamics import theory
 from rnndyn.sweep import read_study, sweep
-from rnndyn.sweep.found import _root, find_numbers
+from rnndyn.sweep.crossing import _root
+from rnndyn.sweep.found import find_numbers
 from rnndyn.sweep.value import Together, along, split
 
 # --- the forms --------------------------------------------------------------------------------------------------------

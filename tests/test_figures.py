@@ -194,8 +194,33 @@ def test_numbers_are_found(study):
     assert [found.value for found in (above, below, agree)] == pytest.approx([2 / 3, 1 / 3, 2 / 3])
     assert (above.share, agree.theory) == (True, 1.0)
     assert "largest 0.6" in agree.note
-    assert (first.value, first.share, first.note) == (1.0, False, "1 of 1 pass it at all")
+    assert (first.value, first.share, first.note) == (1.0, False, "between 0.5 and 1 on the grid")
     assert between.value == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "values", "found", "note"),
+    [
+        ({}, [[-1, -1, 1, 1]], 3.0, "between 2 and 3 on the grid"),
+        ({}, [[-1, np.nan, 1, 1]], 3.0, "between 1 and 3 on the grid"),  # nothing is known of 2
+        ({"note": '"look"'}, [[1, 1, 1, -1]], 1.0, "look; no grid value before it is known"),
+        ({}, [[np.nan, 1, 1, 1]], 2.0, "no grid value before it is known"),
+        ({}, [[-1, -1, -1, np.nan]], np.nan, "0 of 1 pass it at all"),
+        ({"reduce": '"median"'}, [[1, 1, 1, 1], [-1, -1, 1, 1], [-1, -1, -1, 1], [-1, -1, -1, -1]], 3.0,
+         "between 2 and 3 on the grid; 3 of 4 pass it at all"),
+        ({"reduce": '"min"'}, [[1, 1, 1, 1], [-1, -1, 1, 1]], 1.0,
+         "no grid value before it is known in 1 of 2; 2 of 2 pass it at all"),
+    ],
+)  # fmt: skip
+def test_a_first_value_tells_the_one_before_it(study, keys, values, found, note):
+    read = study(entry(**({"first": '"w"', "above": "0", "reduce": '"mean"'} | keys)))
+    values, axis = np.array(values, float)[..., None], np.arange(1.0, 5.0)
+    dataset = xr.Dataset({"exponents": (("b", "w", "exponent"), values)}, {"w": axis, "exponent": [1]})
+    number = find_numbers(dataset, read)[0]
+    assert (number.value, number.note) == (pytest.approx(found, nan_ok=True), note)
+    if not keys and np.isfinite(values).all():  # the same along an axis that falls
+        number = find_numbers(dataset.assign_coords(w=axis[::-1]), read)[0]
+        assert (number.value, number.note) == (5 - found, f"between {5 - found:g} and {6 - found:g} on the grid")
 
 
 def test_an_answer_is_filled_with_the_numbers(study):

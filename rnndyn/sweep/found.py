@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnndyn.sweep.crossing import between, first_of
 from rnndyn.sweep.curves import LINES
 from rnndyn.sweep.grid import nearest_place
 from rnndyn.sweep.limit import extrapolated
@@ -174,14 +175,25 @@ def _there(dataset: "xr.Dataset", number: "Number") -> "tuple[xr.DataArray, Any,
 def _first(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
     """Return the first value of an axis where a bound is passed, reduced over the other axes; nan if nowhere."""
     assert number.first is not None
-    at, crossed = (_between if number.interpolate else _first_places)(dataset, number)
-    value = float(getattr(np, number.reduce or "mean")(at)) if at.size else math.nan
+    where, axis = "", dataset[number.first].values.astype(float)
+    if number.interpolate:
+        part = _pick(dataset, number, number.variable)
+        assert part is not None
+        values = np.moveaxis(part.values.astype(float), part.dims.index(number.first), -1)
+        at, crossed = between(axis, values - number.above if number.above is not None else number.below - values)
+    else:
+        part, *masks = _there(dataset, number)
+        there, known = (np.moveaxis(mask, part.dims.index(number.first), -1) for mask in masks)
+        at, before, crossed = first_of(axis, there, known)
+        where = _bracket(number, before, at)
+    value = _reduced(number, at)
     stderr = None
     if number.interpolate and number.reduce == "mean" and at.size > 1:
         stderr = float(np.std(at, ddof=1) / np.sqrt(at.size))
-    note = number.note
-    if crossed.size > 1 or not (number.interpolate and crossed.all()):
-        note = f"{note}; {int(crossed.sum())} of {crossed.size} pass it at all".removeprefix("; ")
+    many = ""
+    if crossed.size > 1 or not crossed.all():
+        many = f"{int(crossed.sum())} of {crossed.size} pass it at all"
+    note = "; ".join(filter(None, (number.note, where, many)))
     theory = number.theory
     if isinstance(theory, str):
         boundary = boundary_of(number, study)
@@ -191,41 +203,21 @@ def _first(dataset: "xr.Dataset", study: "Study", number: "Number") -> Found:
     return Found(number.label, value, stderr, "", theory, off, False, note)
 
 
-def _first_places(dataset: "xr.Dataset", number: "Number") -> "tuple[Any, Any]":
-    """Return (the first values of the axis beyond the bound, which of the other axes' points pass it)."""
-    part, there, _ = _there(dataset, number)
-    there = np.moveaxis(there, part.dims.index(str(number.first)), -1)
-    crossed = there.any(axis=-1)
-    return dataset[number.first].values.astype(float)[there.argmax(axis=-1)][crossed], crossed
+def _reduced(number: "Number", at: Any) -> float:
+    """Return values of an axis as one; nan if there are none."""
+    return float(getattr(np, number.reduce or "mean")(at)) if at.size else math.nan
 
 
-def _between(dataset: "xr.Dataset", number: "Number") -> "tuple[Any, Any]":
-    """Return the same, read between the values: where the cubic through the four nearest passes the bound."""
-    part = _pick(dataset, number, number.variable)
-    assert part is not None
-    values = np.moveaxis(part.values.astype(float), part.dims.index(str(number.first)), -1)
-    over = values - number.above if number.above is not None else number.below - values
-    axis = dataset[number.first].values.astype(float)
+def _bracket(number: "Number", before: Any, at: Any) -> str:
+    """Say between which values of the axis the bound is passed; reduced as they are, for that keeps their order."""
+    if not at.size:
+        return ""
     with np.errstate(invalid="ignore"):
-        passes = (over[..., 1:] > 0) & (over[..., :-1] <= 0)
-    crossed = passes.any(axis=-1)
-    found = [_root(axis, row, at) for row, at in zip(over[crossed], passes[crossed].argmax(axis=-1), strict=True)]
-    return np.array(found), crossed
-
-
-def _root(x: Any, y: Any, left: int) -> float:
-    """Return where y, given at x, passes zero between `left` and the next, on the cubic through the four around."""
-    begin = max(0, min(left - 1, len(x) - 4))
-    near = slice(begin, begin + 4)
-    scaled = (x[near] - x[left]) / (x[left + 1] - x[left])
-    if not np.all(np.isfinite(y[near])):
-        scaled, near = np.array([0.0, 1.0]), slice(left, left + 2)
-    cubic = np.polynomial.Polynomial(np.linalg.solve(np.vander(scaled, increasing=True), y[near]))
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if cubic(middle) <= 0 else (low, middle)
-    return float(x[left] + high * (x[left + 1] - x[left]))
+        low, high = sorted((_reduced(number, before), _reduced(number, at)))
+    if np.isfinite([low, high]).all():
+        return f"between {low:g} and {high:g} on the grid"
+    open_ends = int(np.sum(np.isinf(before)))
+    return "no grid value before it is known" + (f" in {open_ends} of {at.size}" if at.size > 1 else "")
 
 
 def _beyond(dataset: "xr.Dataset", number: "Number") -> Found:

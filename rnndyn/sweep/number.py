@@ -52,7 +52,7 @@ class Number(Part):
     first: str | None = Field(
         default=None,
         description="an axis: makes the number, instead of a share, its first value that lies above (below) the bound; "
-        "over other axes it is reduced among those where there is one; a share",
+        "over other axes it is reduced among those where there is one; its note tells the value before it; a share",
     )
     interpolate: bool = Field(
         default=False,
