@@ -6,7 +6,7 @@ from ..errors import InputError
 from .batch import Problem, whole
 from .call import check, over_points
 from .errorbars import standard_error
-from .random import point_uniforms, random_start
+from .random import point_uniforms
 from .start import begun
 from .status import Status
 
@@ -78,10 +78,7 @@ class Way:
         self.t, self.alive = 0, np.full(self.points, True)
         self.seed, self.index, columns = course.seed, course.first + low, course.columns
         self.spare = point_uniforms(0, "spare", 0, 1, self.size * columns).reshape(self.size, columns)
-        if "state" in problem.batch.arrays:
-            self.state = problem.state(low, high)
-        else:
-            self.state = random_start(self.seed, self.index, self.points, self.size)
+        self.state = problem.start(low, high, self.seed, self.index)
 
     def frame(self, columns):
         """Random orthonormal columns (points, S N, k)."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError, did_you_mean
 from .noise import Noise
+from .random import random_start
 from .values import as_array, tailed, whole
 
 DTYPES = ("float64", "float32")
@@ -269,6 +270,12 @@ class Problem:
         if "state" not in self.batch.arrays:
             return np.zeros((high - low, self.cell.state_size))
         return self.batch.rows("state", low, high)
+
+    def start(self, low, high, seed, index):
+        """Starts (points, S N): as given, else random, from the seed and the grid indices (see `random`)."""
+        if "state" in self.batch.arrays:
+            return self.state(low, high)
+        return random_start(seed, index, high - low, self.cell.state_size)
 
     def lengths(self, low, high):
         """Steps of each point, (points,)."""

@@ -11,7 +11,6 @@ from .batch import Problem, constant, grid_index, index_axes, whole
 from .call import check, over_points
 from .flow import check_step
 from .newton import Step, held, norm, polish, radius
-from .random import random_start
 from .start import begun
 from .status import Status
 from .step_stability import critical_dt, method, step_matrix
@@ -71,12 +70,8 @@ def critical_step(
 
     def chunk(low, high, meter):
         rows = slice(low, high)
-        theta, given = problem.theta(low, high, run.layout), "state" in problem.batch.arrays
-        start = (
-            problem.state(low, high)
-            if given
-            else random_start(seed, problem.batch.index(first, low, high), high - low, size)
-        )
+        theta = problem.theta(low, high, run.layout)
+        start = problem.start(low, high, seed, problem.batch.index(first, low, high))
         inputs = problem.inputs(low, high)
         reached = target.trajectories(run, theta, start, inputs, settle, False, meter)[:, -1]
         with np.errstate(all="ignore"):

@@ -14,7 +14,6 @@ from ..errors import InputError
 from .batch import Problem, choice, constant, index_axes, whole
 from .newton import Step, held
 from .progress import PATIENCE, progress_display
-from .random import random_start
 from .start import begun
 from .values import as_array, positive
 
@@ -79,9 +78,9 @@ class Flow:
 
     def start(self, i, seed=None):
         """The start (S N,) of a point: as given; else zeros, or with a seed random as `lyapunov`'s."""
-        if seed is None or "state" in self.problem.batch.arrays:
+        if seed is None:
             return self.problem.state(i, i + 1)[0]
-        return random_start(seed, self.problem.batch.index(self.first, i, i + 1), 1, self.size)[0]
+        return self.problem.start(i, i + 1, seed, self.problem.batch.index(self.first, i, i + 1))[0]
 
     def integrate(self, rate, values, span, at=None, step=None):
         """(values at the times `at`, or at the end; the last step's length), None for what was not reached.

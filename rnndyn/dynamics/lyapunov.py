@@ -11,7 +11,7 @@ from .batch import Problem, grid_index, index_axes
 from .call import check, over_points
 from .growth import MOST, running, summary
 from .noise import Noise
-from .random import point_uniforms, random_frame, random_start
+from .random import point_uniforms, random_frame
 from .start import begun
 from .status import Status
 from .tolerance import LIMIT, run_to_tolerance
@@ -147,7 +147,7 @@ def spectra_of(problem, wanted, device, dtype, threads, progress):
 
     def chunk(low, high, meter):
         points, index = high - low, problem.batch.index(first_index, low, high)
-        start = problem.state(low, high) if "state" in problem.batch.arrays else random_start(seed, index, points, size)
+        start = problem.start(low, high, seed, index)
         theta, inputs = problem.theta(low, high, run.layout), problem.drive(low, high)
         frame, lengths = random_frame(seed, index, points, size, k), problem.lengths(low, high)
 

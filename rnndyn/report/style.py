@@ -146,6 +146,13 @@ class Canvas:
         if self.bar is None:  # axes that somebody else has placed
             self.ax.set_aspect("equal")
 
+    def _fitted(self, width: float, tall: float) -> tuple[float, float]:
+        """Return the size of the axes in the room that there is for them."""
+        if self.ratio is None:
+            return width, tall
+        width = min(width, tall * self.ratio)
+        return width, width / self.ratio
+
     def arrange(self) -> None:
         """Give a figure that is all ours its size and places, with the legend below."""
         columns, rows = legend_shape([str(handle.get_label()) for handle in self.handles])
@@ -155,10 +162,7 @@ class Canvas:
             self.bar.remove()
         elif self.bar is not None:
             beside = BAR_GAP + BAR + BAR_LABELS
-        width, tall = WIDTH - LEFT - RIGHT - beside, AXES_HEIGHT
-        if self.ratio is not None:
-            width = min(width, tall * self.ratio)
-            tall = width / self.ratio
+        width, tall = self._fitted(WIDTH - LEFT - RIGHT - beside, AXES_HEIGHT)
         height = TOP + tall + below
         self.figure.set_size_inches(WIDTH, height)
         self.ax.set_position((LEFT / WIDTH, below / height, width / WIDTH, tall / height))
@@ -194,10 +198,7 @@ class Canvas:
             self.bar.remove()
         self.ax.set_title("")
         self.figure.set_size_inches(3.6, 2.4)
-        width, tall = 0.73 * 3.6, 0.75 * 2.4
-        if self.ratio is not None:
-            width = min(width, tall * self.ratio)
-            tall = width / self.ratio
+        width, tall = self._fitted(0.73 * 3.6, 0.75 * 2.4)
         self.ax.set_position((0.23, 0.21, width / 3.6, tall / 2.4))
         for axis in (self.ax.xaxis, self.ax.yaxis):
             if isinstance(axis.get_major_locator(), FixedLocator):  # labels of their own: the first few
