@@ -11,7 +11,7 @@ from numba.core import types
 from .helper import helper
 from .lane import KindType, constant
 from .machine import register_bits
-from .memory import address
+from .memory import address, written
 from .primitive import primitive
 
 # Register tiles (rows, columns): 2 x 4 keeps 8 sums, 4 + 2 operands: 14 of AVX2's 16 registers, and 8 fused
@@ -63,9 +63,8 @@ def gather(lane, view, start, stride, indices):
 
 
 def _scatter_code(emit, kinds, values):
-    lane = kinds[0].lane
-    for i, pointer in enumerate(_places(emit, kinds, values)):
-        emit.builder.store(emit.item(values[5], i), pointer, align=lane.dtype.bitwidth // 8)
+    pairs = [(emit.item(values[5], i), pointer) for i, pointer in enumerate(_places(emit, kinds, values))]
+    written(emit, kinds[0], pairs)
     return emit.context.get_dummy_value()
 
 
@@ -197,8 +196,7 @@ def _fused_tile_code(emit, kinds, values):
         result.add_incoming(start, before)
         result.add_incoming(new, end)
         sums[k] = result
-    for k, result in enumerate(sums):
-        b.store(result, place(1, 2, k // n, k % n), align=align)
+    written(emit, kinds[0], [(result, place(1, 2, k // n, k % n)) for k, result in enumerate(sums)])
     return emit.context.get_dummy_value()
 
 

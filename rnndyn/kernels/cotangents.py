@@ -8,9 +8,12 @@ import numpy as np
 from . import cpu
 from .adjoint import BLOCK
 from .stream import stride_of
-from .tiles import Meter
+from .tiles import Meter, unpack
+from .warp import WARP
 
-SEGMENT_BYTES = 1 << 26  # what one thread's backward pass may keep of its forward pass
+# What one thread's backward pass may keep of its forward pass; on a GPU each network has a thread, and 100 000 of them
+# then keep 6 GiB.
+SEGMENT_BYTES = 1 << 26, WARP << 16
 
 
 @dataclass
@@ -35,33 +38,33 @@ def cotangents(run, weights, state, inputs, lengths, steps, direct, powers, want
     """
     cell, layout = run.cell, run.layout
     count, values = state.shape
-    packed, u, stride = run.pack_weights(weights, count), run.pack(inputs.reshape(count, -1)), stride_of(cell, inputs)
+    memory, stride = run.memory, stride_of(cell, inputs)
+    packed, u = memory.parts(list(weights), count, layout.size), memory.pack(inputs.reshape(count, -1))
     tiles, depth, parameters = len(packed), len(cell.stages), len(cell.parameters)
-    full = run.zeros(tiles, layout.width)
-    full[:, : values * run.width] = run.pack(state)
-    g, gtheta, gu = (
-        run.zeros(tiles, layout.width),
-        run.zeros(tiles, layout.size),
-        run.zeros(tiles, inputs.shape[1] * (cell.inputs + 1)),
+    full = memory.pack(state, layout.width)
+    g, gtheta, gu, norms = (
+        memory.zeros(tiles, many)
+        for many in (layout.width, layout.size, inputs.shape[1] * (cell.inputs + 1), steps + 1)
     )
-    length, tally, norms = run.pack(lengths[:, None]), run.zeros(tiles, 2), run.zeros(tiles, steps + 1)
-    tally[:, run.width :] = 1
+    length, tally = memory.pack(lengths[:, None]), memory.pack(np.broadcast_to([0.0, 1.0], (count, 2)))
     every = direct.shape[1] > 1
-    direct = run.pack(np.concatenate([direct, powers], axis=2).reshape(count, -1))
-    x, a, before = run.scratch(layout.drives), run.scratch(layout.rows), run.scratch(values)
-    ga, gp = run.scratch(BLOCK * layout.rows), run.scratch(depth * parameters * cell.units)
-    gx = run.scratch(BLOCK * layout.drives) if wanted or run.device == "cuda" else None
-    size, sent = layout.kept, layout.sent
-    fits = SEGMENT_BYTES // (8 * run.width * (size + sent * cell.units))
-    segment = min(steps, max(BLOCK, fits // BLOCK * BLOCK))
-    partials, v = run.scratch(segment * size), run.scratch(segment * sent * cell.units)
+    direct = memory.pack(np.concatenate([direct, powers], axis=2).reshape(count, -1))
+    size, sent, segment = layout.kept, layout.sent, segment_of(run, steps)
+    x, a, before, ga, gp, partials, v = (
+        memory.scratch(tiles, many)
+        for many in (
+            layout.drives, layout.rows, values, BLOCK * layout.rows, depth * parameters * cell.units, segment * size,
+            segment * sent * cell.units,
+        )
+    )  # fmt: skip
+    gx = memory.scratch(tiles, BLOCK * layout.drives) if wanted or run.device == "cuda" else None
     sizes, at = run.sizes(
         cell.units, cell.inputs, layout.rows, values, depth, parameters, size, layout.drives, sent, layout.size
     )
     room = run.room(packed, x, a, full)
 
-    def forward(tile, base, first, number, meter_):
-        part = tile, tile + 1, first, number
+    def forward(begin, end, base, first, number, meter_):
+        part = begin, end, first, number
         run.call(
             cpu.records, meter_, count, part, sizes, at, room, base, first, number, stride, packed, u, x, a, full,
             before, partials, v, gx, length, tally,
@@ -74,30 +77,48 @@ def cotangents(run, weights, state, inputs, lengths, steps, direct, powers, want
             u, x, a, full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
         )  # fmt: skip
 
-    for begin, end, first, number in run.pace.slices(tiles, steps):
+    for begin, end, first, number in run.slices(tiles, steps):
         if number == steps == segment:
             backward(begin, end, 0, 0, steps, True)
         elif first == 0:  # a long run: segment by segment, each in calls of a bounded time
-            for tile in range(begin, end):
-                _long_run(tile, steps, segment, full, forward, backward, run.pace, meter)
-    into = run.unpack(gu, count).reshape(count, -1, cell.inputs + 1)
-    width = run.width
+            together = [(begin, end)] if run.device == "cuda" else [(tile, tile + 1) for tile in range(begin, end)]
+            for tiles_of in together:
+                _long_run(run, tiles_of, steps, segment, full, forward, backward, meter)
+    into = memory.unpack(gu, count).reshape(count, -1, cell.inputs + 1)
+    width, gradient = run.width, memory.fetch(gtheta)
 
     def part(begin, size, out):
-        return run.unpack(gtheta[:, begin * width : (begin + size) * width], count, out)
+        return unpack(gradient[:, begin * width : (begin + size) * width], width, count, out)
 
     return Cotangents(
         part,
         into[:, :, :-1],
         into[:, :, -1:],
-        run.unpack(g, count)[:, :values],
-        run.unpack(norms, count),
-        run.unpack(tally, count)[:, 1] > 0,
+        memory.unpack(g, count)[:, :values],
+        memory.unpack(norms, count),
+        memory.unpack(tally, count)[:, 1] > 0,
     )
 
 
-def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
-    """Forward over all segments, keeping the states they start from; then backward, each segment made again."""
+def segment_of(run, steps):
+    """Steps of which the backward pass keeps what the forward pass found, whole blocks."""
+    layout = run.layout
+    fits = SEGMENT_BYTES[run.device == "cuda"] // (8 * run.width * (layout.kept + layout.sent * run.cell.units))
+    return min(steps, max(BLOCK, fits // BLOCK * BLOCK))
+
+
+def kept_numbers(run, steps):
+    """Numbers of a point that a backward pass keeps in memory of its own, as each thread of a GPU does."""
+    layout = run.layout
+    step = layout.kept + layout.sent * run.cell.units
+    return segment_of(run, steps) * step + BLOCK * (layout.rows + layout.drives) if run.device == "cuda" else 0
+
+
+def _long_run(run, tiles, steps, segment, states, forward, backward, meter):
+    """Forward over all segments, keeping the states they start from; then backward, each segment made again.
+
+    tiles: (begin, end) of those that are taken together.
+    """
     silent = Meter()
     silent.stop = meter.stop
     starts = list(range(0, steps, segment))
@@ -106,22 +127,22 @@ def _long_run(tile, steps, segment, states, forward, backward, pace, meter):
     def ahead(base):
         stop = min(base + segment, steps)
         while base < stop:
-            number = min(pace.fit(), stop - base)
-            forward(tile, base_of(base), base, number, silent)
+            number = min(run.pace.fit(), stop - base)
+            forward(*tiles, base_of(base), base, number, silent)
             base += number
 
     def base_of(t):
         return t // segment * segment
 
     for base in starts:
-        kept_states[base] = states[tile].copy()
+        kept_states[base] = run.memory.kept(states, *tiles)
         ahead(base)
     for base in reversed(starts):
         if base != starts[-1]:
-            states[tile] = kept_states[base]
+            run.memory.restore(states, *tiles, kept_states[base])
             ahead(base)
         stop = min(base + segment, steps)
         while stop > base:
-            first = max(base, min(stop - pace.fit(), stop - 1) // BLOCK * BLOCK)
-            backward(tile, tile + 1, base, first, stop - first, False)
+            first = max(base, min(stop - run.pace.fit(), stop - 1) // BLOCK * BLOCK)
+            backward(*tiles, base, first, stop - first, False)
             stop = first

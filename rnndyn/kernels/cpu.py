@@ -51,8 +51,8 @@ def orbits(begin, end, lane, cell, sizes, at, room, first, steps, stride, keep, 
 
 
 def spectra(
-    begin, end, lane, cell, sizes, at, room, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials,
-    state, frame, spare, before, shifts, squares, powers, levels, lost, sums, tally,
+    begin, end, lane, cell, sizes, at, room, first, steps, total, origin, stride, adapt, batch, theta, u, x, a, da,
+    partials, state, frame, spare, before, shifts, squares, powers, levels, lost, sums, tally,
 ):  # fmt: skip
     """`lyapunov` for the tiles begin..end-1.
 
@@ -61,8 +61,8 @@ def spectra(
     old = flush_denormals()
     for tile in range(begin, end):
         _one_lyapunov(
-            lane, cell, sizes, at, room, first, steps, total, stride, adapt, batch, theta[tile], u[tile], x, a, da,
-            partials, state[tile], frame[tile], spare, before, shifts, squares[tile], powers[tile], levels[tile],
+            lane, cell, sizes, at, room, first, steps, total, origin, stride, adapt, batch, theta[tile], u[tile], x, a,
+            da, partials, state[tile], frame[tile], spare, before, shifts, squares[tile], powers[tile], levels[tile],
             lost[tile], sums[tile], tally[tile],
         )  # fmt: skip
     restore_denormals(old)

@@ -1,11 +1,16 @@
-"""The kernels on CUDA: one network a thread, every array (elements, threads), so that neighbours read side by side.
+"""The kernels on NVIDIA GPUs: one network a thread, or one a block; memory, streams and devices.
 
-The only module that imports `numba.cuda`, and imported only where a run asks for it. The kernels are the very functions
-that run on lanes, here of width 1: one entry serves them all, a thread passes them its own columns of the arrays. With
-NUMBA_ENABLE_CUDASIM=1 set before the import, the entry runs uncompiled on Numba's simulator, which needs no GPU.
+The only module that imports `numba.cuda`, and imported only where a run asks for it. Small networks: a warp takes the
+place of a register, a thread that of a number in it; arrays are those of the processor's lanes with a tile of 32, so
+that neighbours read side by side, and the kernels are the very functions that run there. Larger ones: a block takes the
+place of a team of threads, a warp that of a thread with its registers, and the kernels are those of `dense`.
+
+With NUMBA_ENABLE_CUDASIM=1 set before the import, entries run uncompiled on Numba's simulator, which needs no GPU.
 """
 
 import inspect
+import itertools
+import threading
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -15,14 +20,19 @@ from typing import Any
 import numpy as np
 from numba.core import cgutils, config, types
 
-from . import cpu
+from ..errors import InputError
+from . import cpu, dense
 from .adjoint import adjoint, record
-from .lane import Lane
+from .arrays import Arrays
+from .known import Known
+from .lane import Lane, earliest
+from .memory import load
 from .orbit import orbit
 from .primitive import primitive
 from .push import push
 from .rule import bind
-from .tangent import lyapunov
+from .tangent import END, SPAN, lyapunov
+from .warp import WARP
 
 cuda: Any
 MISSING = ""
@@ -31,47 +41,151 @@ try:
 except ImportError as error:  # numba-cuda without the libraries of its extra
     cuda, MISSING = None, str(error)
 
-THREADS = 64  # threads in a block
+SIMULATED = bool(getattr(config, "ENABLE_CUDASIM", 0))
+WIDTH = 2 if SIMULATED else WARP  # networks of a tile
+THREADS = 4 if SIMULATED else 128  # of a block that has a network in each; not measured yet
+BLOCK_WIDTH, PANEL_VECTORS = (1, 3) if SIMULATED else (WARP, 1)  # see `dense_lane`
 KERNELS = {"orbit": orbit, "lyapunov": lyapunov, "push": push, "record": record, "adjoint": adjoint}
 
 
-# --- the entry --------------------------------------------------------------------------------------------------------
+# --- what a thread gets of the arrays ---------------------------------------------------------------------------------
 
 
-def _columns_result(arrays, i):
-    return types.UniTuple(types.Array(arrays[0].dtype, 1, "A"), len(arrays))
+def _rows_result(arrays, i, place, width):
+    return types.UniTuple(types.Array(arrays[0].dtype, 1, "C"), len(arrays))
 
 
-def _columns_code(emit, kinds, values):
-    b, result = emit.builder, _columns_result(*kinds)
+def _view(emit, kind, base, skipped, count):
+    """A C-contiguous 1-D array of `count` numbers, `skipped` behind the first one of another array."""
+    view = emit.context.make_array(kind)(emit.context, emit.builder)
+    view.meminfo, view.parent = (cgutils.get_null_value(v.type) for v in (view.meminfo, view.parent))
+    view.nitems, view.itemsize = count, base.itemsize
+    view.shape, view.strides = (cgutils.pack_array(emit.builder, [v]) for v in (count, base.itemsize))
+    view.data = emit.builder.gep(base.data, [skipped])
+    return view._getvalue()
+
+
+def _rows_code(emit, kinds, values):
+    b, result = emit.builder, _rows_result(*kinds)
     i = emit.context.cast(b, values[1], kinds[1], types.intp)
     views = []
     for k, kind in enumerate(kinds[0]):
         array = emit.context.make_array(kind)(emit.context, b, emit.item(values[0], k))
-        view = emit.context.make_array(result.dtype)(emit.context, b)
-        view.meminfo, view.parent = (cgutils.get_null_value(v.type) for v in (view.meminfo, view.parent))
-        view.nitems, view.itemsize = emit.item(array.shape, 0), array.itemsize
-        view.shape, view.strides = (cgutils.pack_array(b, [emit.item(v, 0)]) for v in (array.shape, array.strides))
-        view.data = b.gep(array.data, [i])
-        views.append(view._getvalue())
+        rows, size = (emit.item(array.shape, axis) for axis in (0, 1))
+        row = b.select(b.icmp_signed(">", rows, rows.type(1)), i, i.type(0))
+        views.append(_view(emit, result.dtype, array, b.mul(row, size), size))
     return emit.tuple(result, views)
 
 
-@primitive(_columns_result, _columns_code)
-def columns(arrays, i):
-    """Column i of each of the arrays, which are C-contiguous."""
-    return tuple(array[:, i] for array in arrays)
+@primitive(_rows_result, _rows_code)
+def rows(arrays, i, place, width):
+    """Row i of each of the arrays, or the only one: the numbers of a tile, of which a thread reads its own."""
+    return tuple(array[i if array.shape[0] > 1 else 0, place::width] for array in arrays)
 
 
-def _entry(kernel, lane, cell):
-    """A kernel for as many threads as the arrays have columns; lane and cell are constants of its code."""
+def _behind_code(emit, kinds, values):
+    view = emit.context.make_array(kinds[0])(emit.context, emit.builder, values[0])
+    begin = emit.context.cast(emit.builder, values[1], kinds[1], types.intp)
+    return _view(emit, kinds[0], view, begin, emit.builder.sub(view.nitems, begin))
+
+
+@primitive(lambda view, begin: view if isinstance(view, types.Array) else None, _behind_code)
+def behind(view, begin):
+    """A view from element `begin` on."""
+    return view[begin:]
+
+
+# --- entries ----------------------------------------------------------------------------------------------------------
+
+
+def _lanes_entry(kernel, lane, cell, known, width):
+    """A kernel for as many networks as the arrays have; lane, cell and known sizes are constants of its code."""
 
     def entry(scalars, arrays):
         i = cuda.grid(1)
-        if i < arrays[0].shape[1]:
-            kernel(lane, cell, *scalars, *columns(arrays, i))
+        if i // width < arrays[0].shape[0]:
+            kernel(lane, cell, *known, *scalars, *rows(arrays, i // width, i % width, width))
 
     return entry
+
+
+def _waiting():
+    """What a team of warps waits by: a function where kernels run uncompiled."""
+    return (lambda: cuda.syncthreads()) if SIMULATED else None
+
+
+def _spectrum_entry(lane, cell, width, dtype, near):
+    """`dense.lyapunov` for one network a block; `near`: its weights and frame are in shared memory meanwhile."""
+    team, kernel = _waiting(), dense.lyapunov
+
+    def entry(sizes, at, first, steps, stride, adapt, transient, arrays):
+        thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+        (
+            theta, u, x, a, da, partials, state, frame, spare, flipped, dots, inverses, before, shifts, marks, squares,
+            powers, levels, lost, sums, tally,
+        ) = rows(arrays, cuda.blockIdx.x, 0, 1)  # fmt: skip
+        total, span = earliest(load(lane, tally, END)), earliest(load(lane, tally, SPAN))
+        count = min(steps, total - first)
+        if count > 0:
+            warp, warps = thread // width, threads // width
+            da, dots = behind(da, warp * (len(da) // warps)), behind(dots, warp * (len(dots) // warps))
+            weights, vectors = theta, frame
+            if near:
+                theta = cuda.shared.array(0, dtype)
+                frame = behind(theta, len(weights))
+                for i in range(thread, len(weights), threads):
+                    theta[i] = weights[i]
+                for i in range(thread, len(vectors), threads):
+                    frame[i] = vectors[i]
+                cuda.syncthreads()
+            kernel(
+                lane, cell, sizes, at, first, count, total, stride, adapt, (span, transient), team, warp, warps, theta,
+                u, x, a, da, partials, state, frame, spare, flipped, dots, inverses, before, shifts, marks, squares,
+                powers, levels, lost, sums, tally,
+            )  # fmt: skip
+            if near:
+                cuda.syncthreads()
+                for i in range(thread, len(vectors), threads):
+                    vectors[i] = frame[i]
+
+    return entry
+
+
+def _path_entry(lane, cell, width, dtype, near):
+    """`dense.orbit` for one network a block, of one warp; `near`: its weights are in shared memory meanwhile."""
+    kernel = dense.orbit
+
+    def entry(sizes, at, first, steps, stride, keep, arrays):
+        thread, threads = cuda.threadIdx.x, cuda.blockDim.x
+        theta, u, x, a, state, record = rows(arrays, cuda.blockIdx.x, 0, 1)
+        if near:
+            weights, theta = theta, cuda.shared.array(0, dtype)
+            for i in range(thread, len(weights), threads):
+                theta[i] = weights[i]
+            cuda.syncthreads()
+        kernel(lane, cell, sizes, at, first, steps, stride, keep, theta, u, x, a, state, record)
+
+    return entry
+
+
+BLOCKS = {"spectrum": _spectrum_entry, "path": _path_entry}
+
+
+# --- compiled entries -------------------------------------------------------------------------------------------------
+
+_COMPILED: dict[tuple, Any] = {}
+
+
+def _compiled(make, *constants):
+    """The entry of some constants, compiled once."""
+    key = make, *(getattr(constant, "digest", None) or str(constant) for constant in constants)
+    if key not in _COMPILED:
+        _COMPILED[key] = cuda.jit(make(*constants))
+    return _COMPILED[key]
+
+
+def _names(function, start):
+    return list(inspect.signature(function).parameters)[start:]
 
 
 def _scalars(kernel):
@@ -80,55 +194,28 @@ def _scalars(kernel):
     return names[: names.index("theta")]
 
 
-def _names(function, start):
-    return list(inspect.signature(function).parameters)[start:]
+def _launch(kernel, lane, cell, given):
+    """Run a kernel of lanes on the arguments `given` by name, for as many networks as `theta` has."""
+    scalars, tables = _scalars(kernel), _names(kernel, 2)[len(_scalars(kernel)) :]
+    known = tuple(given[name] for name in scalars[:3]) if isinstance(given["sizes"], Known) else ()
+    entry = _compiled(_lanes_entry, kernel, lane, cell, known, WIDTH)
+    blocks = -(-len(given["theta"]) * WIDTH // THREADS)
+    numbers = tuple(_number(given[name]) for name in scalars[len(known) :])
+    entry[blocks, THREADS, seat().stream](numbers, tuple(given[name] for name in tables))
 
 
-# --- runs -------------------------------------------------------------------------------------------------------------
-
-_ENTRIES: dict[tuple, Any] = {}  # (kernel, cell's digest, dtype) -> its entry
-
-
-def _launch(kernel, lane, cell, arguments):
-    """Run a kernel on the `arguments`, by name, as many threads as they have columns."""
-    key = kernel, cell.digest, lane.dtype
-    if key not in _ENTRIES:
-        _ENTRIES[key] = cuda.jit(_entry(kernel, lane, cell))
-    names, scalars = _names(kernel, 2), _scalars(kernel)
-    blocks = -(-arguments["theta"].shape[1] // THREADS)
-    taken = [arguments[name] for name in names]
-    _ENTRIES[key][blocks, THREADS](tuple(taken[: len(scalars)]), tuple(taken[len(scalars) :]))
+def _number(value):
+    return tuple(int(number) for number in value) if isinstance(value, tuple) else int(value)
 
 
 def _run(function, begin, end, lane, cell, *arguments):
-    """Do what a function of `cpu` does, points being tiles of one lane: same arguments, same results in place.
-
-    Rows of 2-D arrays are the points' own and become columns; 1-D arrays are scratch or common to all points: each
-    thread has a copy.
-    """
-    names = _names(function, 4)
-    there = {name: _there(argument, begin, end) for name, argument in zip(names, arguments, strict=True)}
-    for kernel in STEPS[function]:
-        if kernel is not record or there.get("forward", True):
-            _launch(kernel, lane, cell, there)
-    for name, argument in zip(names, arguments, strict=True):
-        if not isinstance(argument, np.ndarray) or not argument.flags.writeable:
-            continue
-        if argument.ndim == 2:
-            argument[begin:end] = there[name].T
-        else:
-            argument[:] = there[name][:, -1]  # the last point's, as on the CPU: a run in parts goes on with it
-
-
-def _there(argument, begin, end):
-    """An argument as the entry takes it: (elements, threads), integers, tuples of integers."""
-    if isinstance(argument, tuple):
-        return tuple(argument)
-    if not isinstance(argument, np.ndarray):
-        return int(argument)
-    if argument.ndim == 1:
-        return np.repeat(argument[:, None], end - begin, axis=1)
-    return np.ascontiguousarray(argument[begin:end].T)
+    """Do what a function of `cpu` does, with the same arguments, for all tiles at once; ends when the GPU has."""
+    given = dict(zip(_names(function, 4), arguments, strict=True))
+    with told():
+        for kernel in STEPS[function]:
+            if kernel is not record or given.get("forward", True):
+                _launch(kernel, lane, cell, given)
+        seat().stream.synchronize()
 
 
 STEPS = {
@@ -138,12 +225,185 @@ STEPS = {
     cpu.records: (record,),
     cpu.adjoints: (record, adjoint),
 }
+
+
 COMPILED = {function: partial(_run, function) for function in STEPS}
+
+
+def run_blocks(name, lane, cell, near, warps, numbers, arrays):
+    """Run an entry of `BLOCKS` on the arrays, for as many networks as the first has; ends when the GPU has.
+
+    near: bytes of shared memory that a block's weights and frame take, or 0 where they stay in global memory.
+    """
+    entry = _compiled(BLOCKS[name], lane, cell, BLOCK_WIDTH, lane.dtype, near > 0)
+    with told():
+        launch = entry[len(arrays[0]), warps * BLOCK_WIDTH, seat().stream, near]
+        if near > USUAL and not SIMULATED:
+            launch.pre_launch_callbacks.append(_allow_shared)
+        launch(*(_number(number) for number in numbers), tuple(arrays))
+        seat().stream.synchronize()
+
+
+USUAL = 48 << 10  # bytes of shared memory that a block gets without asking
+
+
+def _allow_shared(kernel, launch):
+    """Ask for as much shared memory as the launch takes."""
+    from numba.cuda.cudadrv import driver
+
+    function = kernel._codelibrary.get_cufunc()
+    size = driver.binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    driver.driver.cuKernelSetAttribute(size, launch.sharedmem, function.handle, function.device.id)
+
+
+# --- devices, streams, memory -----------------------------------------------------------------------------------------
+
+_HERE = threading.local()
+_TURN = itertools.count()
+
+
+def seat():
+    """This thread's device and stream: threads take the devices in turn, each its own stream, so that copies of one
+    go on while kernels of another run."""
+    if not hasattr(_HERE, "seat"):
+        number = next(_TURN) % devices()
+        cuda.select_device(number)
+        _HERE.seat = SimpleNamespace(device=number, stream=cuda.stream())
+    return _HERE.seat
+
+
+def devices():
+    """How many GPUs there are."""
+    return len(cuda.gpus)
+
+
+def shared_bytes():
+    """Bytes of shared memory that a block may take so that two fit on a multiprocessor."""
+    return USUAL if SIMULATED else cuda.get_current_device().MAX_SHARED_MEMORY_PER_MULTIPROCESSOR // 2 - 1024
+
+
+def free_bytes():
+    """Bytes that are free on the fullest GPU."""
+    if SIMULATED:
+        return 1 << 30
+    return min(_free(number) for number in range(devices()))
+
+
+def _free(number):
+    with cuda.gpus[number]:
+        return cuda.current_context().get_memory_info().free
+
+
+@contextmanager
+def told():
+    """What goes wrong on the GPU as a sentence.
+
+    Raises InputError for what the driver reports.
+    """
+    try:
+        yield
+    except Exception as error:
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        if not {"CudaDriverError", "CUDAError", "LinkerError", "NvvmError"}.intersection(kinds):
+            raise
+        text = " ".join(str(error).split())
+        if "OUT_OF_MEMORY" in text or "out of memory" in text:
+            text = "its memory is full; free some, or use device='cpu'"
+        raise InputError(f"the GPU could not do it: {text}.") from error
+
+
+class Memory(Arrays):
+    """A run's arrays on the GPU of the thread that asks."""
+
+    def parts(self, parts, count, size):
+        return self._there(super().parts(parts, count, size))
+
+    def common(self, row):
+        return self._there(np.tile(np.repeat(np.asarray(row, self.dtype), self.width), (1, 1)))
+
+    def zeros(self, tiles, size):
+        return self._filled(tiles, size, 0.0)
+
+    def ones(self, tiles, size):
+        return self._filled(tiles, size, 1.0)
+
+    def scratch(self, tiles, size):
+        with told():
+            return cuda.device_array((tiles, size * self.width), self.dtype, stream=seat().stream)
+
+    def fetch(self, array):
+        with told():
+            found = array.copy_to_host(stream=seat().stream)
+            seat().stream.synchronize()
+            return found
+
+    def put(self, array, new):
+        with told():
+            array.copy_to_device(new, stream=seat().stream)
+
+    def sort(self, array, order, size=None):
+        tiles, length = array.shape
+        order = np.concatenate([order, np.full(tiles * self.width - len(order), order[-1])])
+        with told():
+            copy = self.kept(array, 0, tiles)
+            there = cuda.to_device(order, stream=seat().stream)
+            self._each(_sort, tiles * self.width, copy, there, size or length // self.width, self.width, array)
+
+    def kept(self, array, begin, end):
+        copy = self.scratch(len(array), array.shape[1] // self.width)
+        self.put(copy, array)
+        return copy
+
+    def restore(self, array, begin, end, copy):
+        self.put(array, copy)
+
+    def _there(self, array):
+        with told():
+            return cuda.to_device(array, stream=seat().stream)
+
+    def _filled(self, tiles, size, value):
+        array = self.scratch(tiles, size)
+        with told():
+            self._each(_fill, array.size, value, array)
+        return array
+
+    def _each(self, function, count, *arguments):
+        """`function` once for each of `count` places."""
+        entry = _compiled(_elementwise, function)
+        entry[-(-count // THREADS), THREADS, seat().stream](count, arguments)
+
+
+def _elementwise(function):
+    function = cuda.jit(device=True)(function)
+
+    def entry(count, arguments):
+        i = cuda.grid(1)
+        if i < count:
+            function(i, *arguments)
+
+    return entry
+
+
+def _fill(i, value, array):
+    array[i // array.shape[1], i % array.shape[1]] = value
+
+
+def _sort(i, source, order, size, width, target):
+    """Lane i of a target's tile becomes lane order[i] of the source's."""
+    for k in range(size):
+        target[i // width, k * width + i % width] = source[order[i] // width, k * width + order[i] % width]
+
+
+def place(dtype, dense_path):
+    """(lane, networks of a tile, memory) of a run: one network a thread, or a block."""
+    if dense_path:
+        return Lane(dtype, 1, 1, BLOCK_WIDTH), 1, Memory(1, dtype)
+    return Lane(dtype, 1, 1 if SIMULATED else WARP), WIDTH, Memory(WIDTH, dtype)
 
 
 def available():
     """(whether a GPU can be used, its name or why there is none)."""
-    if getattr(config, "ENABLE_CUDASIM", 0):
+    if SIMULATED:
         return False, "Numba's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM is set)"
     if cuda is None or not find_spec("numba_cuda"):
         return False, MISSING or "numba-cuda is not installed (the extra `cuda` of rnndyn)"
@@ -160,16 +420,29 @@ LENGTHS = {"orbit": (4, 4), "lyapunov": (6, 9), "push": (6, 7), "record": (10, 4
 TUPLES = {"at": 5, "batch": 2}
 
 
-def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0)):
-    """The PTX of a kernel (a name of `KERNELS`) for a cell; needs neither GPU nor driver."""
-    function, lengths = KERNELS[kernel], TUPLES | dict(zip(("sizes", "room"), LENGTHS[kernel], strict=True))
-    names, integer = _scalars(function), types.int64
-    scalars = [types.UniTuple(integer, lengths[name]) if name in lengths else integer for name in names]
-    array = types.Array(types.float64 if dtype == "float64" else types.float32, 2, "C")
-    arrays = types.UniTuple(array, len(_names(function, 2)) - len(names))
-    entry = _entry(function, Lane(dtype), bind(cell))
+def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0), known=(), near=False):
+    """The PTX of a kernel (a name of `KERNELS` or `BLOCKS`) for a cell; needs neither GPU nor driver.
+
+    known: its `sizes`, `at` and `room` where it is compiled for the very sizes. near: see `run_blocks`.
+    """
+    integer, element = types.int64, types.float64 if dtype == "float64" else types.float32
+    array = types.Array(element, 2, "C")
+    if kernel in BLOCKS:
+        lane, bound = Lane(dtype, 1, 1, WARP), bind(cell)
+        entry = BLOCKS[kernel](lane, bound, WARP, lane.dtype, near)
+        sizes, arrays = (8, 21) if kernel == "spectrum" else (5, 6)
+        numbers = [integer] * (5 if kernel == "spectrum" else 4)
+        signature = (types.UniTuple(integer, sizes), types.UniTuple(integer, 6), *numbers, types.UniTuple(array, arrays))
+    else:
+        function, lengths = KERNELS[kernel], TUPLES | dict(zip(("sizes", "room"), LENGTHS[kernel], strict=True))
+        names = _scalars(function)
+        scalars = [types.UniTuple(integer, lengths[name]) if name in lengths else integer for name in names]
+        arrays = types.UniTuple(array, len(_names(function, 2)) - len(names))
+        known = tuple(Known(numbers) for numbers in known)
+        entry = _lanes_entry(function, Lane(dtype, 1, WARP), bind(cell), known, WARP)
+        signature = (types.Tuple(scalars[len(known) :]), arrays)
     with _device(compute_capability):
-        code, _ = cuda.compile_ptx(entry, (types.Tuple(scalars), arrays), cc=compute_capability)
+        code, _ = cuda.compile_ptx(entry, signature, cc=compute_capability)
     return code
 
 

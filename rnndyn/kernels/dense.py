@@ -14,6 +14,7 @@ from .algebra import gather, scatter
 from .cache import cached
 from .cpu import OPTIONS
 from .dense_frame import orthogonalise
+from .dense_lane import cut
 from .dense_team import meet, share
 from .dense_tile import across, multiply_packed, width_of
 from .helper import helper
@@ -125,10 +126,10 @@ def _tangent(one, stage, n, m, columns, pitch, far, theta, at, x, a, da, partial
                 tangents = gather(lane, da, j * far + i, m, gates(stage)) + gather(
                     lane, frame, here + i, m, enters(stage)
                 )
-                scatter(lane, frame, here + i, m, leaves(stage), push(rows, tangents))
-            for field in range(len(leaves(stage))):
-                for i in range(n, m):
-                    store(one, frame, here + field * m + i, full(one, 0.0))
+                new = push(rows, tangents)
+                if i + width_of(lane) > n:  # the places behind the units stay zero, whatever the rule makes of them
+                    new = cut(lane, new, n - i)
+                scatter(lane, frame, here + i, m, leaves(stage), new)
     if waits:
         meet(team, threads)
     meet(team, threads)

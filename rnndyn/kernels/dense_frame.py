@@ -13,9 +13,9 @@ Measured (AVX-512, one core, where OpenBLAS multiplies 256 x 256 matrices at 52 
 """
 
 from .algebra import ONE, PAIR, QUAD, fused, gather, scatter, total, zeros
-from .dense_lane import repeated, single, sums_of, times, turn
+from .dense_lane import repeated, single, sums_of, thirds, times, turn
 from .dense_team import meet, share
-from .dense_tile import across, multiply, multiply_packed, width_of
+from .dense_tile import across, apart, multiply, multiply_packed, width_of
 from .frame import _rescale, leaves_room
 from .helper import helper, separate_helper
 from .lane import full, maximum, select, some, sqrt
@@ -82,6 +82,7 @@ def _take_out_of_all(lane, frame, rows, pitch, i, begin, end, inverse):
 @separate_helper
 def _take_out_of_some(lane, frame, rows, pitch, i, begin, end, inverse):
     """The same for the first seven of them."""
+    apart()
     k, count = begin * pitch, end - begin
     if count >= 7:
         return _take_out(lane, frame, rows, pitch, i, k, inverse, SEVEN)
@@ -104,6 +105,7 @@ def _project(lane, frame, rows, pitch, first, count, flipped, dots, begin, end):
 
     They are a panel, or a third of one; `flipped` holds -Q^T / |Q|^2 of each panel, row after row.
     """
+    apart()
     size = panel_width(lane)
     at = first // size * size * rows + first % size
     for k in range(begin, end, TILE):
@@ -118,8 +120,8 @@ def _project(lane, frame, rows, pitch, first, count, flipped, dots, begin, end):
 
 @helper
 def panel_width(lane):
-    """Columns of a panel: three registers of directions, the height of a register tile."""
-    return 3 * width_of(lane)
+    """Columns of a panel: three registers of directions, the height of a register tile, or one warp."""
+    return thirds(lane) * width_of(lane)
 
 
 @helper
@@ -178,6 +180,7 @@ def _factor(
     steps); 4 loses the last exponents. Hence sines down to 1e-9 (float32: 1e-2), and twice the interval, whose sines
     are about the squares, where all are above 6e-5 (float32: 0.1).
     """
+    apart()
     lane, unit = across(one), full(one, 1.0)
     tolerance = pick(unit, 8.0 * 2.0**-52, 8.0 * 2.0**-23) * size
     steep, gentle = pick(unit, 1e-18, 1e-4), pick(unit, 4e-9, 1e-2)  # squared sines of the angle to the columns before

@@ -1,10 +1,11 @@
-"""What lanes over the rows of one network need beside those over networks: sums over a lane, repeats, turned blocks."""
+"""What lanes over the rows of one network need beside those over networks: sums over a lane, ends, turned blocks."""
 
 from llvmlite import ir
 from numba.core import types
 
-from .lane import KindType, LaneType, splat
-from .memory import address
+from . import warp
+from .lane import KindType, LaneType, constant, splat
+from .memory import address, written
 from .primitive import primitive
 
 
@@ -19,6 +20,10 @@ def _sums_code(emit, kinds, values):
             other = [k ^ half for k in range(kind.dtype.width)]
             mask = ir.Constant(ir.VectorType(ir.IntType(32), len(other)), other)
             member = b.fadd(member, b.shuffle_vector(member, ir.Constant(member.type, ir.Undefined), mask))
+            half //= 2
+        half = kind.dtype.threads // 2
+        while half:
+            member = b.fadd(member, warp.exchanged(b, member, half))
             half //= 2
         members.append(member)
     return emit.tuple(kind, members)
@@ -64,14 +69,45 @@ def times(members, number):
     return tuple(member * number for member in members)
 
 
+def _cut_code(emit, kinds, values):
+    kind, b = kinds[0].lane, emit.builder
+    i64 = ir.IntType(64)
+    count = emit.context.cast(b, values[2], kinds[2], types.intp)
+    if kind.threads > 1 or kind.width == 1:
+        there = b.icmp_signed("<", warp.thread(b) if kind.threads > 1 else i64(0), count)
+    else:
+        places = ir.Constant(ir.VectorType(i64, kind.width), list(range(kind.width)))
+        one = b.insert_element(ir.Constant(places.type, ir.Undefined), count, ir.IntType(32)(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), kind.width), None)
+        there = b.icmp_signed("<", places, b.shuffle_vector(one, ir.Constant(places.type, ir.Undefined), zeros))
+    members = [b.select(there, emit.item(values[1], i), constant(emit, kind, 0.0)) for i in range(len(kinds[1]))]
+    return emit.tuple(kinds[1], members)
+
+
+@primitive(lambda lane, members, count: members if isinstance(lane, KindType) else None, _cut_code)
+def cut(lane, members, count):
+    """Lanes with zeros for all but their first `count` numbers."""
+    return tuple(member if count > 0 else 0 * member for member in members)
+
+
+def _thirds_code(emit, kinds, values):
+    return emit.context.get_constant(types.intp, 1 if kinds[0].lane.threads > 1 else 3)
+
+
+@primitive(lambda lane: types.intp if isinstance(lane, KindType) else None, _thirds_code)
+def thirds(lane):
+    """Lanes of directions in a panel: a warp's would be 96, more than most frames have."""
+    return 3
+
+
 def _turn(lane, source, start, pitch, factors, i, target, there, size):
     target[there] = source[start] * factors[i]
 
 
 def _turn_code(emit, kinds, values):
-    """Corners of blocks are exchanged, the block's size halved each time."""
+    """Corners of blocks are exchanged, the block's size halved each time; threads write each its own row."""
     kind, b = kinds[0], emit.builder
-    lane, width, align = kind.lane, kind.lane.width, kind.lane.dtype.bitwidth // 8
+    lane, width, align = kind.lane, kind.lane.width * kind.lane.threads, kind.lane.dtype.bitwidth // 8
     number, i64 = KindType(lane.dtype, 1, 1), ir.IntType(64)
 
     def place(which, at, k, step=None):
@@ -84,6 +120,12 @@ def _turn_code(emit, kinds, values):
     for k in range(width):
         factor = splat(emit, lane, b.load(place(4, 5, k), align=align), None)
         rows.append(b.fmul(b.load(place(1, 2, k, 3), align=align), factor))
+    if lane.threads > 1:
+        start, gap = (emit.context.cast(b, values[k], kinds[k], types.intp) for k in (7, 8))
+        first = b.add(start, b.mul(gap, warp.thread(b)))
+        places = [address(emit, number, kinds[6], values[6], types.intp, b.add(first, i64(k))) for k in range(width)]
+        written(emit, kind, list(zip(rows, places, strict=True)))
+        return emit.context.get_dummy_value()
     half = width // 2
     while half:
         for k in (k for k in range(width) if not k & half):

@@ -43,51 +43,56 @@ class Places:
         )
 
     def theta(self, theta, into):
-        """The weights of one network from the order of `plan.Layout`."""
+        """The weights of networks (points, values) from the order of `plan.Layout`."""
         n, inputs, at, old = self.cell.units, self.cell.inputs, self.at, self.layout.at
-        matrices = theta[: self.blocks * n * n].reshape(self.blocks, n, n)
+        matrices = theta[:, : self.blocks * n * n].reshape(len(theta), self.blocks, n, n)
         size = self.m * n
-        for k, matrix in enumerate(matrices):
-            self._bands(matrix[None], into[at[0] + k * size :])
+        for k in range(self.blocks):
+            self._bands(matrices[:, k : k + 1], into[:, at[0] + k * size :])
             if self.transposed:
-                self._bands(matrix.T[None], into[at[5] + k * size :])
-        into[at[1] : at[2]] = self.filled(theta[old[1] : old[2]])
-        self._bands(theta[old[2] : old[3]].reshape(self.drives, n, inputs), into[at[2] :])
-        into[at[3] : at[4]] = self.filled(theta[old[3] : old[4]])
-        into[at[4] : at[5]] = self.filled(theta[old[4] : self.layout.size])
+                self._bands(matrices[:, k : k + 1].swapaxes(2, 3), into[:, at[5] + k * size :])
+        into[:, at[1] : at[2]] = self.filled(theta[:, old[1] : old[2]])
+        self._bands(theta[:, old[2] : old[3]].reshape(len(theta), self.drives, n, inputs), into[:, at[2] :])
+        into[:, at[3] : at[4]] = self.filled(theta[:, old[3] : old[4]])
+        into[:, at[4] : at[5]] = self.filled(theta[:, old[4] : self.layout.size])
 
     def _bands(self, blocks, into):
-        """Row blocks (count, n, depth), filled up, in bands of vectors, each depth first (see `multiply`)."""
-        count, n, depth = blocks.shape
-        rows = np.zeros((count, self.m, depth), into.dtype)
-        rows[:, :n] = blocks
-        rows = rows.reshape(count * self.m, depth)
+        """Row blocks (points, count, n, depth), filled up, in bands of vectors, each depth first (see `multiply`)."""
+        points, count, n, depth = blocks.shape
+        rows = np.zeros((points, count, self.m, depth), into.dtype)
+        rows[:, :, :n] = blocks
+        rows = rows.reshape(points, count * self.m, depth)
         first = 0
-        while first < len(rows):
-            last = first + self.width * band((len(rows) - first) // self.width)
-            into[first * depth : last * depth] = rows[first:last].T.ravel()
+        while first < count * self.m:
+            last = first + self.width * band((count * self.m - first) // self.width)
+            into[:, first * depth : last * depth] = rows[:, first:last].swapaxes(1, 2).reshape(points, -1)
             first = last
 
     def filled(self, values):
-        """(groups of n,) -> (groups of m,)."""
-        groups = values.reshape(-1, self.cell.units)
-        return np.pad(groups, ((0, 0), (0, self.m - self.cell.units))).ravel()
+        """(points, groups of n) -> (points, groups of m)."""
+        groups = values.reshape(len(values), -1, self.cell.units)
+        filled = np.pad(groups, ((0, 0), (0, 0), (0, self.m - self.cell.units)))
+        return filled.reshape(len(values), -1)
 
     def columns(self, frame, into):
-        """(S N, k) -> column after column, `pitch` apart."""
-        n, k = self.cell.units, frame.shape[1]
-        view = into[: k * self.pitch].reshape(k, self.pitch)[:, : self.fields * self.m]
-        view.reshape(k, self.fields, self.m)[:, :, :n] = frame.T.reshape(k, self.fields, n)
+        """(points, S N, k) -> column after column, `pitch` apart."""
+        points, _, k = frame.shape
+        n = self.cell.units
+        view = into[:, : k * self.pitch].reshape(points, k, self.pitch)[:, :, : self.fields * self.m]
+        view = view.reshape(points, k, self.fields, self.m)
+        view[:, :, :, :n] = frame.swapaxes(1, 2).reshape(points, k, self.fields, n)
 
     def state(self, values):
-        """(groups of m,) -> (groups of n,)."""
-        return values[: self.fields * self.m].reshape(self.fields, self.m)[:, : self.cell.units].reshape(-1)
+        """(points, groups of m) -> (points, groups of n)."""
+        groups = values[:, : self.fields * self.m].reshape(len(values), self.fields, self.m)
+        return groups[:, :, : self.cell.units].reshape(len(values), -1)
 
     def frame(self, values, k):
-        """The columns as (S N, k)."""
-        n = self.cell.units
-        view = values[: k * self.pitch].reshape(k, self.pitch)[:, : self.fields * self.m]
-        return view.reshape(k, self.fields, self.m)[:, :, :n].reshape(k, -1).T
+        """The columns as (points, S N, k)."""
+        points, n = len(values), self.cell.units
+        view = values[:, : k * self.pitch].reshape(points, k, self.pitch)[:, :, : self.fields * self.m]
+        view = view.reshape(points, k, self.fields, self.m)[:, :, :, :n]
+        return view.reshape(points, k, -1).swapaxes(1, 2)
 
 
 def guess(run, columns):
@@ -114,7 +119,7 @@ class Books:
         self.width = width
         self.frame = run.flat((columns + panel) * places.pitch)
         self.spare = run.flat(columns * places.pitch)
-        places.columns(values, self.spare)
+        places.columns(values[None], self.spare[None])
         self.flipped = run.flat(-(-columns // panel) * panel * rows)
         self.inverses = run.flat(panel)
         self.before, self.shifts, self.marks, self.squares, self.powers, self.levels, self.lost = (
@@ -130,11 +135,11 @@ class Books:
     def begin(self, theta, state, frame, tally):
         """A new network."""
         places = self.places
-        places.theta(theta, self.theta)
+        places.theta(theta[None], self.theta[None])
         self.state[:] = 0
-        self.state[: places.fields * places.m] = places.filled(state)
+        self.state[: places.fields * places.m] = places.filled(state[None])[0]
         self.frame[:] = 0
-        places.columns(frame, self.frame)
+        places.columns(frame[None], self.frame[None])
         for array in (self.powers, self.levels, self.lost):
             array[:] = 0
         self.squares[:] = 1
@@ -176,7 +181,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
             found.append(
                 (
                     books.squares.copy(), books.powers.copy(), books.levels.copy(), books.lost.copy(), books.sums,
-                    books.tally, places.state(books.state), places.frame(books.frame, k),
+                    books.tally, places.state(books.state[None])[0], places.frame(books.frame[None], k)[0],
                 )
             )  # fmt: skip
     squares, powers, levels, lost, sums, tally, state, frame = (np.array(part) for part in zip(*found, strict=True))
@@ -200,8 +205,8 @@ def trajectories(run, theta, state, inputs, steps, keep, stride, meter):
     full = run.flat(places.pitch)
     with _Team(run, 1) as team:
         for p in range(count):
-            places.theta(theta[p], weights)
-            full[: places.fields * places.m] = places.filled(state[p])
+            places.theta(theta[p : p + 1], weights[None])
+            full[: places.fields * places.m] = places.filled(state[p : p + 1])[0]
             u = run.flat(inputs[p].size)
             u[:] = inputs[p].ravel()
             record = states[p].reshape(-1)
@@ -213,7 +218,7 @@ def trajectories(run, theta, state, inputs, steps, keep, stride, meter):
                     ),
                 )  # fmt: skip
             if not keep:
-                states[p, 0] = places.state(full)
+                states[p, 0] = places.state(full[None])[0]
     return states
 
 

@@ -1,7 +1,8 @@
 """Threads that work on one network together: shares of its columns, and the points at which they wait for each other.
 
 All threads of a team run the same kernel. `team` is an array of their own, [how many have arrived, how many times all
-have]; a team of one never waits.
+have]; a team of one never waits. On CUDA a team is a block, its threads are warps, and `team` is None (uncompiled, a
+function that waits for the block).
 """
 
 import os
@@ -9,7 +10,8 @@ import os
 from llvmlite import ir
 from numba.core import types
 
-from .helper import helper
+from . import warp
+from .helper import helper, helper_overload
 from .machine import is_arm
 from .primitive import primitive
 
@@ -72,9 +74,33 @@ def pause(spins):
     """Wait a moment; after `SPINS` times let others use the processor."""
 
 
-@helper
 def meet(team, threads):
     """Wait until all threads of the team have come here; what each wrote before, all see after."""
+    if callable(team):
+        team()
+    else:
+        _meet(team, threads)
+
+
+@helper_overload(meet)
+def _choose_meeting(team, threads):
+    if isinstance(team, types.NoneType):
+        return lambda team, threads: _block()
+    return lambda team, threads: _meet(team, threads)
+
+
+def _block_code(emit, kinds, values):
+    warp.meet_block(emit.builder)
+    return emit.context.get_dummy_value()
+
+
+@primitive(lambda: types.none, _block_code)
+def _block():
+    """Wait for the block."""
+
+
+@helper
+def _meet(team, threads):
     if threads > 1:
         round_ = seen(team, LINES)
         if added(team, 0, 1) + 1 == threads:

@@ -16,7 +16,7 @@ from numba.core import types
 from .helper import helper, separate_helper
 from .lane import KindType, constant, splat
 from .machine import is_arm, register_bits
-from .memory import address
+from .memory import address, written
 from .primitive import primitive
 
 UNROLL = 4  # of the depth: steps whose addresses are one sum
@@ -27,17 +27,19 @@ ROWS = 8  # bands of left rows in a turn: 8 x 24 rows x 512 float64 stay in the 
 def _across(lane):
     if not isinstance(lane, KindType):
         return None
+    if lane.alike > 1:
+        return KindType(lane.lane.dtype, 1, 1, lane.alike)
     return KindType(lane.lane.dtype, register_bits() // lane.lane.dtype.bitwidth, 1)
 
 
 @primitive(_across, lambda emit, kinds, values: emit.context.get_dummy_value())
 def across(lane):
-    """The lane of one register of neighbouring numbers of one network."""
+    """The lane of one register, or warp, of neighbouring numbers of one network."""
     return lane
 
 
 def _width_code(emit, kinds, values):
-    return emit.context.get_constant(types.intp, kinds[0].lane.width)
+    return emit.context.get_constant(types.intp, kinds[0].lane.width * kinds[0].lane.threads)
 
 
 @primitive(lambda lane: types.intp if isinstance(lane, KindType) else None, _width_code)
@@ -47,12 +49,13 @@ def width_of(lane):
 
 
 def _breadth_code(emit, kinds, values):
-    return emit.context.get_constant(types.intp, 8 if register_bits() == 512 or is_arm() else 4)
+    many = register_bits() == 512 or is_arm() or kinds[0].lane.threads > 1
+    return emit.context.get_constant(types.intp, 8 if many else 4)
 
 
 @primitive(lambda lane: types.intp if isinstance(lane, KindType) else None, _breadth_code)
 def breadth_of(lane):
-    """Columns of a register tile: 3 x 8 sums on 32 registers (AVX-512, ARM), 3 x 4 on 16."""
+    """Columns of a register tile: 3 x 8 sums on 32 registers (AVX-512, ARM) or in a thread, 3 x 4 on 16."""
     return 8
 
 
@@ -70,7 +73,7 @@ def _tile(lane, out, o, left, a, right, b, depth, add, vectors, columns):
 def _tile_code(emit, kinds, values):
     """The sums stay in registers: a loop over the depth carries them as phi nodes."""
     kind, b = kinds[0], emit.builder
-    lane, width, align = kind.lane, kind.lane.width, kind.lane.dtype.bitwidth // 8
+    lane, width, align = kind.lane, kind.lane.width * kind.lane.threads, kind.lane.dtype.bitwidth // 8
     number, i64 = KindType(lane.dtype, 1, 1), ir.IntType(64)
     vectors, columns = range(len(kinds[9])), range(len(kinds[10]))
 
@@ -108,8 +111,8 @@ def _tile_code(emit, kinds, values):
     whole = b.and_(depth, i64(-UNROLL))
     sums = _loop(b, i64(0), whole, UNROLL, sums, step)
     sums = _loop(b, whole, depth, 1, sums, step)
-    for place, value in zip(places, sums, strict=True):
-        b.store(value, address(emit, kind, kinds[1], values[1], types.intp, place), align=align)
+    there = [address(emit, kind, kinds[1], values[1], types.intp, place) for place in places]
+    written(emit, kind, list(zip(sums, there, strict=True)))
     return emit.context.get_dummy_value()
 
 
@@ -196,9 +199,21 @@ def _multiply(lane, out, o, left, a, packed, right, b, rows, depth, columns, add
             top = bottom
 
 
+def _apart_code(emit, kinds, values):
+    if emit.context.target_name == "cuda":
+        emit.builder.function.attributes.add("noinline")
+    return emit.context.get_dummy_value()
+
+
+@primitive(lambda: types.none, _apart_code)
+def apart():
+    """Keep the function that calls this a function on CUDA, where all others become part of their callers."""
+
+
 @separate_helper
 def multiply(lane, out, o, left, a, right, b, rows, depth, columns, add):
     """out (+)= left right; o = (start, pitch of columns), a and b alike; `rows` a multiple of the lane's width."""
+    apart()
     _multiply(lane, out, o, left, a, False, right, b, rows, depth, columns, add)
 
 
@@ -208,4 +223,5 @@ def multiply_packed(lane, out, o, left, start, right, b, rows, depth, columns, a
 
     Addresses are known to differ by constants then: 15 % faster for 128 units than a pitch that comes with the call.
     """
+    apart()
     _multiply(lane, out, o, left, (start, 0), True, right, b, rows, depth, columns, add)

@@ -11,10 +11,19 @@ from numba.extending import models, register_model, typeof_impl, unbox
 from .primitive import primitive
 
 
-class Known(tuple):
-    """A tuple of integers that kernels know when they are compiled."""
+class Known:
+    """Integers that kernels know when they are compiled (no tuple: numba-cuda would take it for one)."""
 
-    __slots__ = ()
+    __slots__ = ("numbers",)
+
+    def __init__(self, numbers):
+        self.numbers = tuple(numbers)
+
+    def __iter__(self):
+        return iter(self.numbers)
+
+    def __repr__(self):
+        return f"Known({self.numbers})"
 
 
 class KnownType(types.Type):
@@ -29,8 +38,8 @@ register_model(KnownType)(models.OpaqueModel)
 
 
 @typeof_impl.register(Known)
-def _typeof(numbers, context):
-    return KnownType(numbers)
+def _typeof(known, context):
+    return KnownType(known.numbers)
 
 
 @unbox(KnownType)

@@ -1,9 +1,10 @@
 """The lane type: `width` numbers of one dtype side by side in SIMD registers, one network in each.
 
 `Lane(dtype, width)` names the kind of lane a kernel works on. Compiled, its values are LLVM vectors (numbers, where the
-width is 1: on CUDA and wherever one network runs alone); uncompiled they are NumPy scalars (or arrays, for the
-elementary functions), and every function below is its own meaning. All operations are elementwise, so that no lane
-sees its neighbour and bits do not depend on the width.
+width is 1); uncompiled they are NumPy scalars (or arrays, for the elementary functions), and every function below is its
+own meaning. All operations are elementwise, so that no lane sees its neighbour and bits do not depend on the width.
+
+On CUDA the threads of a warp are the register: a lane is spread over them, one number in each (see `warp`).
 """
 
 import operator
@@ -15,19 +16,24 @@ from numba.core.imputils import lower_constant
 from numba.core.pythonapi import NativeValue
 from numba.extending import models, register_model, typeof_impl, unbox
 
+from . import warp
 from .machine import register_bits
 from .primitive import primitive, register
 
 
 class Lane:
-    """The kind of lane that a kernel works on: dtype ("float64" or "float32") and width (numbers side by side)."""
+    """The kind of lane that a kernel works on: dtype ("float64" or "float32") and width (numbers side by side).
 
-    def __init__(self, dtype="float64", width=1):
+    threads: of a warp, over which a lane is spread, `width` numbers in each. alike: threads of a warp that work on one
+    network, and hold the same number where a lane is of one (see `dense`).
+    """
+
+    def __init__(self, dtype="float64", width=1, threads=1, alike=1):
         self.dtype = np.dtype(dtype)
-        self.width = int(width)
+        self.width, self.threads, self.alike = int(width), int(threads), int(alike)
 
     def __repr__(self):
-        return f"Lane({self.dtype.name}, {self.width})"
+        return f"Lane({self.dtype.name}, {self.width}, {self.threads}, {self.alike})"
 
 
 class Number(types.Type):
@@ -35,11 +41,11 @@ class Number(types.Type):
 
 
 class LaneType(Number):
-    """Values of `Lane(dtype, width)`."""
+    """Values of `Lane(dtype, width, threads)`: what one thread holds of them."""
 
-    def __init__(self, dtype, width):
-        self.dtype, self.width = dtype, width
-        super().__init__(name=f"lane({dtype}, {width})")
+    def __init__(self, dtype, width, threads=1):
+        self.dtype, self.width, self.threads = dtype, width, threads
+        super().__init__(name=f"lane({dtype}, {width}, {threads})")
 
 
 class MaskType(types.Type):
@@ -49,18 +55,23 @@ class MaskType(types.Type):
     on processors without mask registers: a quarter of the time of a scalar map on AVX2.
     """
 
-    def __init__(self, dtype, width):
-        self.dtype, self.width = dtype, width
-        super().__init__(name=f"mask({dtype}, {width})")
+    def __init__(self, dtype, width, threads=1):
+        self.dtype, self.width, self.threads = dtype, width, threads
+        super().__init__(name=f"mask({dtype}, {width}, {threads})")
 
 
 class KindType(types.Type):
     """The type of a `Lane` object itself: a value without bits. Elements of memory are `unit` numbers apart."""
 
-    def __init__(self, dtype, width, unit=None):
-        self.lane = LaneType(dtype, width)
-        self.unit = unit or width
-        super().__init__(name=f"kind({dtype}, {width}, {self.unit})")
+    def __init__(self, dtype, width, unit=None, threads=1, alike=1):
+        self.lane = LaneType(dtype, width, threads)
+        self.unit, self.alike = unit or width * threads, alike
+        super().__init__(name=f"kind({dtype}, {width}, {self.unit}, {threads}, {alike})")
+
+    @property
+    def joint(self):
+        """Whether the threads of a warp work on one network: they read what others of them wrote."""
+        return self.alike > 1 or self.lane.threads > self.unit
 
 
 def _vector(element, width):
@@ -88,7 +99,8 @@ register_model(KindType)(models.OpaqueModel)
 
 @typeof_impl.register(Lane)
 def _typeof_lane(lane, context):
-    return KindType(types.float64 if lane.dtype == np.float64 else types.float32, lane.width)
+    dtype = types.float64 if lane.dtype == np.float64 else types.float32
+    return KindType(dtype, lane.width, None, lane.threads, lane.alike)
 
 
 @unbox(KindType)
@@ -167,7 +179,7 @@ def _arithmetic(name):
 
 def mask_of(kind):
     """The mask type of a lane type."""
-    return kind and MaskType(kind.dtype, kind.width)
+    return kind and MaskType(kind.dtype, kind.width, kind.threads)
 
 
 def widened(emit, kind, bits):
@@ -306,7 +318,7 @@ def _select_result(mask, a, b):
     if isinstance(a, MaskType) and isinstance(b, MaskType):
         return a
     if is_scalar(a) and is_scalar(b):
-        return LaneType(mask.dtype, mask.width)
+        return LaneType(mask.dtype, mask.width, mask.threads)
     return same(a, b)
 
 
@@ -328,7 +340,7 @@ def select(mask, a, b):
 def _some_code(emit, kinds, values):
     (mask,), b = values, emit.builder
     if kinds[0].width == 1:
-        return mask
+        return warp.any_of(b, mask) if kinds[0].threads > 1 else mask
     count, bits = mask.type.count, mask.type.element.width
     while count * bits > register_bits():  # half onto half, then one test of a whole register
         count //= 2
@@ -360,6 +372,11 @@ def _earliest_code(emit, kinds, values):
         lowest = b.select(b.fcmp_ordered("<", *halves), *halves)
     if kind.width > 1:
         lowest = b.extract_element(lowest, ir.IntType(32)(0))
+    distance = kind.threads // 2
+    while distance:
+        other = warp.exchanged(b, lowest, distance)
+        lowest = b.select(b.fcmp_ordered("<", other, lowest), other, lowest)
+        distance //= 2
     end = ir.Constant(lowest.type, float(LAST))
     return b.fptosi(b.select(b.fcmp_ordered("<", lowest, end), lowest, end), ir.IntType(64))
 

@@ -1,6 +1,6 @@
 """Elements of memory: views of arrays, and a kernel's own memory, which no one else can see.
 
-An element is one lane wide. Networks of a few units are copied into memory of the kernel's own while it works on them:
+An element is one lane wide; of a lane spread over threads, each has its own number. Networks of a few units are copied into memory of the kernel's own while it works on them:
 its size is known when the kernel is compiled, so that loops unroll over it and what fits stays in registers (nothing
 that is stored can be another array's element).
 """
@@ -8,6 +8,7 @@ that is stored can be another array's element).
 from numba.core import cgutils, types
 from numba.extending import models, register_model
 
+from . import warp
 from .known import KnownType
 from .lane import KindType, splat
 from .machine import register_bits
@@ -32,26 +33,39 @@ def is_view(kind):
     """Whether a kernel can load and store elements of this type."""
     if isinstance(kind, OwnType):
         return True
-    return isinstance(kind, types.Array) and kind.ndim == 1 and isinstance(kind.dtype, types.Float)
+    array = isinstance(kind, types.Array) and kind.ndim == 1 and kind.layout == "C"
+    return array and isinstance(kind.dtype, types.Float)
 
 
 def address(emit, kind, array_kind, array, index_kind, index):
-    """Pointer to element `index` of a view; a strided view has one lane (a thread's own)."""
+    """Pointer to (this thread's part of) element `index` of a view."""
     b = emit.builder
     index = emit.context.cast(b, index, index_kind, types.intp)
     if isinstance(array_kind, OwnType):
         return b.bitcast(b.gep(array, [index]), emit.type(kind.lane).as_pointer())
     view = emit.context.make_array(array_kind)(emit.context, b, array)
-    if array_kind.layout == "C":
-        index = b.mul(index, index.type(kind.unit))
-        pointer = b.gep(view.data, [index])
+    index = b.mul(index, index.type(kind.unit))
+    if kind.lane.threads > 1:
+        index = b.add(index, warp.thread(b))
+    return b.bitcast(b.gep(view.data, [index]), emit.type(kind.lane).as_pointer())
+
+
+def written(emit, kind, pairs):
+    """Store (value, pointer) pairs; where threads of a warp work on one network, in the order of the text."""
+    b = emit.builder
+    if not kind.joint:
+        for value, pointer in pairs:
+            b.store(value, pointer, align=alignment(kind))
+        return
+    warp.meet(b)  # all have read what stood there
+    if kind.alike > 1:
+        with b.if_then(b.icmp_unsigned("==", warp.thread(b), warp.I64(0))):
+            for value, pointer in pairs:
+                b.store(value, pointer, align=alignment(kind))
     else:
-        if kind.lane.width != 1:
-            raise TypeError("a strided view has lanes of width 1")
-        stride = emit.item(view.strides, 0)
-        byte = b.gep(b.bitcast(view.data, cgutils.voidptr_t), [b.mul(index, stride)])
-        pointer = b.bitcast(byte, view.data.type)
-    return b.bitcast(pointer, emit.type(kind.lane).as_pointer())
+        for value, pointer in pairs:
+            b.store(value, pointer, align=alignment(kind))
+    warp.meet(b)
 
 
 def alignment(kind):
@@ -73,7 +87,7 @@ def load(lane, view, i):
 def _store_code(emit, kinds, values):
     pointer = address(emit, kinds[0], kinds[1], values[1], kinds[2], values[2])
     value = splat(emit, kinds[0].lane, values[3], kinds[3])
-    emit.builder.store(value, pointer, align=alignment(kinds[0]))
+    written(emit, kinds[0], [(value, pointer)])
     return emit.context.get_dummy_value()
 
 

@@ -8,7 +8,7 @@ from numba.core import types
 
 from .dual import Dual, DualType, lane_of, made, scaled_sum, taken, value
 from .lane import KindType, constant
-from .memory import address
+from .memory import address, written
 from .primitive import primitive
 
 
@@ -198,8 +198,8 @@ def _row_places(emit, kinds, values):
 
 
 def _store_rows_code(emit, kinds, values):
-    for (i, j), pointer in _row_places(emit, kinds, values):
-        emit.builder.store(emit.item(emit.item(values[4], i), j), pointer, align=kinds[0].lane.dtype.bitwidth // 8)
+    places = list(_row_places(emit, kinds, values))
+    written(emit, kinds[0], [(emit.item(emit.item(values[4], i), j), pointer) for (i, j), pointer in places])
     return emit.context.get_dummy_value()
 
 

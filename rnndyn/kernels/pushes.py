@@ -32,29 +32,29 @@ def pushes(run, theta, state, frame, spare, inputs, steps, every, keep, meter):
     """
     cell, layout = run.cell, run.layout
     count, values, columns = frame.shape
-    packed, u, stride = run.pack(theta), run.pack(inputs.reshape(count, -1)), stride_of(cell, inputs)
-    tiles, w, pitch = len(packed), run.width, layout.width
-    full, frames = run.zeros(tiles, pitch), run.zeros(tiles, (columns + 1) * pitch)
-    full[:, : values * w] = run.pack(state)
-    frames[:, : columns * pitch * w] = run.pack(columns_of(frame, pitch))
+    memory, pitch = run.memory, layout.width
+    packed, u, stride = memory.pack(theta), memory.pack(inputs.reshape(count, -1)), stride_of(cell, inputs)
+    tiles = len(packed)
+    full, frames = memory.pack(state, pitch), memory.pack(columns_of(frame, pitch), (columns + 1) * pitch)
     places = steps // every if every else 0
-    record_ = run.zeros(tiles, places * columns * (columns if keep else 1))
-    path = run.zeros(tiles, places * (columns * pitch + values) if keep else 0)
-    spare = run.pack(np.broadcast_to(columns_of(spare[None], pitch), (w, columns * pitch)))[0]
-    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
-    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(layout.kept)
+    record_ = memory.zeros(tiles, places * columns * (columns if keep else 1))
+    path = memory.zeros(tiles, places * (columns * pitch + values) if keep else 0)
+    spare = memory.common(columns_of(spare[None], pitch)[0])
+    x, a, da, partials = (
+        memory.scratch(tiles, size) for size in (layout.drives, layout.rows, layout.rows * COLUMNS, layout.kept)
+    )
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, pitch)
     room = run.room(packed, x, a, da, partials, full, frames)
-    for part in run.pace.slices(tiles, steps):
+    for part in run.slices(tiles, steps):
         run.call(
             cpu.pushes, meter, count, part, sizes, at, room, part[2], part[3], stride, every, int(keep), packed, u, x,
             a, da, partials, full, frames, spare, record_, path,
         )  # fmt: skip
-    path = run.unpack(path, count).reshape(count, places if keep else 0, columns * pitch + values)
+    path = memory.unpack(path, count).reshape(count, places if keep else 0, columns * pitch + values)
     return Pushed(
-        run.unpack(full, count)[:, :values],
-        frames_of(run.unpack(frames, count)[:, : columns * pitch], columns, values),
-        run.unpack(record_, count).reshape(count, places, *([columns] * (1 + keep))),
+        memory.unpack(full, count)[:, :values],
+        frames_of(memory.unpack(frames, count)[:, : columns * pitch], columns, values),
+        memory.unpack(record_, count).reshape(count, places, *([columns] * (1 + keep))),
         frames_of(path[:, :, : columns * pitch], columns, values),
         path[:, :, columns * pitch :],
     )

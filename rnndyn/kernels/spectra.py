@@ -9,14 +9,13 @@ from .lane import Lane
 from .machine import register_bits
 from .step import COLUMNS
 from .stream import Pieces
-from .tangent import ALIVE, BATCH, BATCHES, END, LAST, NEXT, PACE, SHORTEST, SPAN, TALLY, TRANSIENT, UNTIL
+from .tangent import ALIVE, BATCH, BATCHES, END, LAST, PACE, SHORTEST, SPAN, TALLY, TRANSIENT
 from .tiles import aligned, unpack
 
 # Steps after which points whose frames need the same interval are put side by side: a tile is orthogonalised whenever
 # one of its lanes is due. Kernel, all exponents, ns a step without and with: tanh N = 2: 4.8, 4.0; N = 8: 67, 57; LSTM
 # N = 8: 449, 416. A second time, after 256 steps, costs two units as much as it gains.
 REGROUPED = (128,)
-CLOCK = [LAST, NEXT, UNTIL, END, TRANSIENT]  # lanes of `tally` that are times
 REGISTERS = 4  # of a lane of error bars: a sum takes four cycles to come back
 
 
@@ -141,67 +140,58 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     """See `target.spectra`."""
     cell, layout = run.cell, run.layout
     count, values, columns = frame.shape
+    memory, pitch, w = run.memory, layout.width, run.width
     spans, tally = tallies(lengths, transient, every)
-    packed, tally, pieces = run.pack(theta), run.pack(tally), Pieces(run, inputs)
-    tiles, w = len(packed), run.width
-    steps = int(lengths.max())
-    full = run.zeros(tiles, layout.width)
-    full[:, : values * w] = run.pack(state)
-    frames = run.zeros(tiles, layout.width * columns + values)  # and a column of scratch
-    frames[:, : layout.width * columns * w] = run.pack(columns_of(frame, layout.width))
-    squares, powers, levels, lost = (run.zeros(tiles, columns) for _ in range(4))
-    squares[:] = 1
-    sums = run.zeros(tiles, BATCHES * columns)
+    packed, tally, pieces = memory.pack(theta), memory.pack(tally), Pieces(run, inputs)
+    tiles, steps = len(packed), int(lengths.max())
+    full = memory.pack(state, pitch)
+    frames = memory.pack(columns_of(frame, pitch), pitch * columns + values)  # and a column of scratch
+    squares, powers, levels, lost = (
+        make(tiles, columns) for make in (memory.ones, memory.zeros, memory.zeros, memory.zeros)
+    )
+    sums = memory.zeros(tiles, BATCHES * columns)
     batch = int(spans[0]) if (spans == spans[0]).all() and (lengths == steps).all() else 0
-    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
-    da, partials = run.scratch(layout.rows * COLUMNS), run.scratch(layout.kept)
-    before, shifts = run.scratch(columns), run.scratch(columns)
-    spare = run.pack(np.broadcast_to(columns_of(spare[None], layout.width), (w, layout.width * columns)))[0]
-    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, layout.width)
+    x, a, da, partials, before, shifts = (
+        memory.scratch(tiles, size)
+        for size in (layout.drives, layout.rows, layout.rows * COLUMNS, layout.kept, columns, columns)
+    )
+    spare = memory.common(columns_of(spare[None], pitch)[0])
+    sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values, columns, pitch)
     room = run.room(packed, x, a, da, partials, full, frames, squares, tally)
 
-    clock, adapt, passed = tally.reshape(tiles, TALLY, w), int(every is None), 0
-
     def advance(begun, ended):
-        """Steps begun .. ended - 1; the kernel's clock begins anew with each piece of the inputs."""
-        nonlocal passed
+        """Steps begun .. ended - 1."""
         for origin, first, last, u, stride in pieces.between(begun, ended):
-            clock[:, CLOCK] -= origin - passed
-            passed = origin
-            for part in run.pace.slices(tiles, last, first):
+            for part in run.slices(tiles, last, first):
                 run.call(
-                    cpu.spectra, meter, count, part, sizes, at, room, part[2], part[3], steps - origin, stride, adapt,
-                    (batch, transient - origin), packed, u, x, a, da, partials, full, frames, spare, before, shifts,
-                    squares, powers, levels, lost, sums, tally,
+                    cpu.spectra, meter, count, part, sizes, at, room, origin + part[2], part[3], steps, origin, stride,
+                    int(every is None), (batch, transient), packed, u, x, a, da, partials, full, frames, spare, before,
+                    shifts, squares, powers, levels, lost, sums, tally,
                 )  # fmt: skip
-
-    def one(index):
-        """A lane of the tally, (points,)."""
-        return run.unpack(tally[:, index * w : (index + 1) * w], count)[:, 0]
 
     order, begun = None, 0
     for ended in REGROUPED if every is None and min(w, tiles, values) > 1 else ():
         if 2 * ended < steps:
             advance(begun, ended)
-            new = np.argsort(one(PACE), kind="stable")
+            books = memory.unpack(tally, count)
+            new = np.argsort(books[:, PACE], kind="stable")
             order, begun = new if order is None else order[new], ended
-            closed = int(one(BATCH).max()) + 1  # batches, beyond which all sums are zero yet
-            some = sums[:, : closed * columns * w]
             pieces.sort(order)
-            for array in (packed, full, frames, squares, powers, levels, lost, tally, some):
-                array[:] = run.pack(array.reshape(tiles, -1, w)[new // w, :, new % w])
+            closed = int(books[:, BATCH].max()) + 1  # batches, beyond which all sums are zero yet
+            memory.sort(sums, new, closed * columns)
+            for array in (packed, full, frames, squares, powers, levels, lost, tally):
+                memory.sort(array, new)
     advance(begun, steps)
-    clock[:, CLOCK] += passed
     place = np.arange(count) if order is None else np.argsort(order)
 
     def points(array):
-        return run.unpack(array, count) if order is None else run.unpack(array, count)[place]
+        return memory.unpack(array, count) if order is None else memory.unpack(array, count)[place]
 
-    books = (points(squares), points(powers), points(levels), points(lost), one(LAST)[place], one(ALIVE)[place])
+    books = points(tally)
+    books = (points(squares), points(powers), points(levels), points(lost), books[:, LAST], books[:, ALIVE])
     return summed(
-        lambda rests: Batches(sums, columns, w, place, rests), spans, transient, books,
-        lambda: points(full)[:, :values],
-        lambda: frames_of(points(frames[:, : columns * layout.width * w]), columns, values),
+        lambda rests: Batches(memory.fetch(sums), columns, w, place, rests), spans, transient, books,
+        lambda: points(full)[:, :values], lambda: frames_of(points(frames)[:, : columns * pitch], columns, values),
     )  # fmt: skip
 
 

@@ -34,13 +34,13 @@ class Pieces:
 
     def __init__(self, run, inputs):
         self.run, self.inputs, self.order = run, inputs, None
-        self.packed = None if isinstance(inputs, Stream) else run.pack(inputs.reshape(len(inputs), -1))
+        self.packed = None if isinstance(inputs, Stream) else run.memory.pack(inputs.reshape(len(inputs), -1))
 
     def sort(self, order):
         """From now on points stand in the order `order` of the given ones."""
         self.order = order
-        if self.packed is not None and self.packed.size:
-            self.packed = self.run.pack(self.inputs.reshape(len(self.inputs), -1)[order])
+        if self.packed is not None and self.inputs.size:
+            self.packed = self.run.memory.pack(self.inputs.reshape(len(self.inputs), -1)[order])
 
     def between(self, begun, ended):
         """Yield (origin, first, last, packed inputs, distance of one step's to the next's): a piece's steps first ..
@@ -53,4 +53,4 @@ class Pieces:
         for origin in range(begun, ended, size):
             part = self.inputs.part(origin, min(size, ended - origin))
             part = part if self.order is None else part[self.order]
-            yield origin, 0, part.shape[1], self.run.pack(part.reshape(len(part), -1)), cell.inputs
+            yield origin, 0, part.shape[1], self.run.memory.pack(part.reshape(len(part), -1)), cell.inputs

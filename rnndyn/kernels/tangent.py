@@ -31,12 +31,13 @@ ALIVE, LAST, NEXT, UNTIL, BATCH, PACE, SPAN, END, TRANSIENT, CALM, TALLY = 0, 1,
 
 
 def lyapunov(
-    lane, cell, sizes, at, room, first, steps, total, stride, adapt, batch, theta, u, x, a, da, partials, state, frame,
-    spare, before, shifts, squares, powers, levels, lost, sums, tally,
+    lane, cell, sizes, at, room, first, steps, total, origin, stride, adapt, batch, theta, u, x, a, da, partials, state,
+    frame, spare, before, shifts, squares, powers, levels, lost, sums, tally,
 ):  # fmt: skip
     """Advance state, frame and sums by `steps` steps from step `first` of `total`; call again to go on.
 
-    sizes: (units, inputs, rows, state values, columns, rows of the frame's columns). The frame is orthogonalised at
+    sizes: (units, inputs, rows, state values, columns, rows of the frame's columns). u holds the inputs from step
+    `origin` on, one vector a step, `stride` apart (0: a constant input). The frame is orthogonalised at
     time 0, and whenever a lane is due at the time before a step; after the last step once more. `room`: elements of
     theta, x, a, da, partials, state, frame, a column and tally. `adapt`: the interval follows the frame's
     conditioning, per lane, in powers of two up to `LONGEST`; else it stays. `batch`: (steps in a batch if all lanes
@@ -84,7 +85,7 @@ def lyapunov(
         settling = min(pause, batch[1]) if values == 1 else t  # a scalar's frame needs no transient
         while t < settling:
             if stride > 0:
-                drive(lane, rows, inputs, theta, at, u, t * stride, x)
+                drive(lane, rows, inputs, theta, at, u, (t - origin) * stride, x)
             forward(lane, stages(cell), n, theta, at, x, a, state)
             t += 1
             dying = strayed(lane, state, values) & watched
@@ -93,7 +94,7 @@ def lyapunov(
                 break
         while t < pause:  # a loop of its own: what is needed only when a lane is due stays out of its registers
             if stride > 0:
-                drive(lane, rows, inputs, theta, at, u, t * stride, x)
+                drive(lane, rows, inputs, theta, at, u, (t - origin) * stride, x)
             tangent(lane, stages(cell), n, columns, pitch, theta, at, x, a, da, partials, state, frame)
             t += 1
             dying = strayed(lane, state, values) & watched

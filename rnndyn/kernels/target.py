@@ -11,6 +11,7 @@ import numpy as np
 
 from . import cpu, dense_run
 from . import spectra as _spectra
+from .arrays import Arrays
 from .budget import at_once
 from .cotangents import cotangents
 from .known import Known
@@ -21,11 +22,12 @@ from .rule import bind
 from .step import Layout
 from .stream import Pieces, stride_of, whole_of
 from .tangent import LONGEST
-from .tiles import CHUNK_BYTES, Pace, Stopped, aligned, chunks, pack, pack_parts, unpack
+from .tiles import CHUNK_BYTES, Pace, Stopped, aligned, chunks
 
 __all__ = ["Run", "cotangents", "jacobians", "lane_width", "pushes", "spectra", "trajectories"]
 
 LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
+BLOCKS = 16  # units from which on a network has a block of a GPU, not a thread: half a warp; not measured yet
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
 COPIES = {"lanes": 3, "dense": 6}  # of a point's numbers, as float64, that are held on the way
@@ -54,6 +56,8 @@ def _path(run, columns):
     128: 103, 130; 256: 750, 1090.
     """
     cell = run.cell
+    if run.device == "cuda":
+        return "dense" if cell.units >= BLOCKS else "lanes"
     numbers = len(cell.gates) * cell.units**2 + cell.state_size * columns
     large = numbers >= LARGE[run.dtype]
     return "dense" if run.device == "cpu" and large else "lanes"
@@ -76,27 +80,32 @@ class Run:
     work: tuple = (0, 0)
     width: int | None = None
     pace: Pace = field(default_factory=Pace)
-    arrays: int = 0
     path: str | None = None
     team: int = 1
 
     def __post_init__(self):
         self.bound = bind(self.cell)
         self.layout = Layout(self.cell)
-        if self.width is None:
-            self.width = lane_width(self.dtype, self.cell.units) if self.device == "cpu" else 1
-        self.lane = Lane(self.dtype, self.width)
         steps, columns = self.work
         self.columns = columns
         rows, units = self.layout.rows, self.cell.units
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
+        self.path = self.path or _path(self, columns)
+        self.dense = self.path == "dense"
+        if self.device == "cuda":
+            from . import cuda  # only now: numba-cuda is not for everyone
+
+            self.lane, self.width, self.memory = cuda.place(self.dtype, self.dense)
+            self.kind = Known if units <= KNOWN and not self.dense else tuple
+            return
+        if self.width is None:
+            self.width = lane_width(self.dtype, self.cell.units) if self.device == "cpu" else 1
+        self.lane, self.memory = Lane(self.dtype, self.width), Arrays(self.width, self.dtype)
         kernel = (self.bound.digest, str(self.lane), units, self.cell.inputs, columns)
         known = self.device == "cpu" and units <= KNOWN and (seconds >= WORTH or kernel in MADE)
         if known:
             MADE.add(kernel)
         self.kind = Known if known else tuple
-        self.path = self.path or _path(self, columns)
-        self.dense = self.path == "dense"
 
     def rounds(self, count, values, threads, what):
         """(ranges of points, threads that take them, team of threads for each network), to be worked off in turn.
@@ -118,22 +127,7 @@ class Run:
 
     def flat(self, size):
         """Zeros, apart from the last array."""
-        return aligned((size,), self.dtype, self._shift(), np.zeros)
-
-    def pack(self, points):
-        return pack(points, self.width, self.dtype, self._shift())
-
-    def pack_weights(self, parts, count):
-        """Weights in the order of `Layout`, from (start, (points, size)) of each that is given."""
-        return pack_parts(parts, count, self.layout.size, self.width, self.dtype, self._shift())
-
-    def _shift(self):
-        """A place in the page for the next array, far from the last one's."""
-        self.arrays += 1
-        return 5 * self.arrays  # in cache lines, of which a page has 64
-
-    def unpack(self, tiles, count, out=None):
-        return unpack(tiles, self.width, count, out)
+        return aligned((size,), self.dtype, self.memory._shift(), np.zeros)
 
     def sizes(self, *sizes):
         """The sizes and the layout's starts; part of the kernel's type where that is worth it."""
@@ -141,13 +135,11 @@ class Run:
 
     def room(self, *arrays):
         """Elements of a tile's part of the arrays."""
-        return self.kind(array.shape[-1] // self.width for array in arrays)
+        return self.kind(array.shape[array.ndim - 1] // self.width for array in arrays)
 
-    def scratch(self, size):
-        return aligned((size * self.width,), self.dtype, self._shift())
-
-    def zeros(self, tiles, size):
-        return aligned((tiles, size * self.width), self.dtype, self._shift(), np.zeros)
+    def slices(self, tiles, steps, begun=0):
+        """(begin, end, first, count) of the calls that take all tiles through the steps `begun` .. `steps` - 1."""
+        return self.pace.slices(tiles, steps, begun, self.device == "cuda")
 
     def piece(self, steps):
         """Steps for which a tile's inputs are made at a time, if not all; whole blocks of re-orthonormalisation."""
@@ -167,7 +159,8 @@ class Run:
         if meter.stop.is_set():
             raise Stopped
         begin, end, _, count = slices_of
-        self.pace.timed((end - begin) * count, self.compiled(function), begin, end, self.lane, self.bound, *arguments)
+        work = count if self.device == "cuda" else (end - begin) * count
+        self.pace.timed(work, self.compiled(function), begin, end, self.lane, self.bound, *arguments)
         covered = min(end * self.width, points) - min(begin * self.width, points)
         meter.add(covered * count)
 
@@ -180,24 +173,24 @@ def trajectories(run, theta, state, inputs, steps, keep, meter):
     cell, layout = run.cell, run.layout
     if run.dense:
         inputs = whole_of(inputs, steps)
-        return dense_run.trajectories(run, theta, state, inputs, steps, keep, stride_of(cell, inputs), meter)
+        return _alone(run).trajectories(run, theta, state, inputs, steps, keep, stride_of(cell, inputs), meter)
     count, values = len(theta), cell.state_size
-    packed = run.pack(theta)
-    full = run.zeros(len(packed), layout.width)
-    full[:, : values * run.width] = run.pack(state)
-    record_ = run.zeros(len(packed), steps * values if keep else 0)
-    x, a = run.scratch(layout.drives), run.scratch(layout.rows)
+    memory = run.memory
+    packed, full = memory.pack(theta), memory.pack(state, layout.width)
+    tiles = len(packed)
+    record_ = memory.zeros(tiles, steps * values if keep else 0)
+    x, a = (memory.scratch(tiles, size) for size in (layout.drives, layout.rows))
     sizes, at = run.sizes(cell.units, cell.inputs, layout.drives, values)
     room = run.room(packed, x, a, full)
     for _, first, last, u, stride in Pieces(run, inputs).between(0, steps):
-        for part in run.pace.slices(len(packed), last, first):
+        for part in run.slices(tiles, last, first):
             run.call(
                 cpu.orbits, meter, count, part, sizes, at, room, part[2], part[3], stride, keep, packed, u, x, a, full,
                 record_,
             )  # fmt: skip
     if keep:
-        return run.unpack(record_, count).reshape(count, steps, values)
-    return run.unpack(full, count)[:, None, :values]
+        return memory.unpack(record_, count).reshape(count, steps, values)
+    return memory.unpack(full, count)[:, None, :values]
 
 
 def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, meter):
@@ -208,4 +201,13 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     """
     inputs = whole_of(inputs, int(lengths.max())) if run.dense else inputs
     given = (theta, state, frame, spare, inputs, lengths, transient, every, meter)
-    return (dense_run if run.dense else _spectra).spectra(run, *given)
+    return (_alone(run) if run.dense else _spectra).spectra(run, *given)
+
+
+def _alone(run):
+    """The module that runs networks by themselves."""
+    if run.device != "cuda":
+        return dense_run
+    from . import block_run
+
+    return block_run

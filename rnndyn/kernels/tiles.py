@@ -26,15 +26,14 @@ def aligned(shape, dtype, shift=0, make=np.empty):
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def pack(points, width, dtype, shift=0):
-    """(points, values) -> (tiles, values * width); a short last tile repeats the last point."""
-    return pack_parts([(0, points)], *points.shape, width, dtype, shift, np.empty)
+def pack_parts(parts, count, values, width, dtype, shift=0):
+    """Parts (first value, (points, values)) of `count` points -> (tiles, values * width); zero elsewhere.
 
-
-def pack_parts(parts, count, values, width, dtype, shift=0, make=np.zeros):
-    """The same of parts (first value, (points, values)), without the rows that they are parts of; zero elsewhere."""
+    A short last tile repeats the last point.
+    """
     tiles = -(-count // width)
-    packed = aligned((tiles, values, width), dtype, shift, make)
+    whole = sum(points.shape[1] for _, points in parts) == values
+    packed = aligned((tiles, values, width), dtype, shift, np.empty if whole else np.zeros)
     for begin, points in parts:
         if tiles * width != count:
             points = points[np.minimum(np.arange(tiles * width), count - 1)]
@@ -83,9 +82,18 @@ class Pace:
         """Steps of one tile that a call may take."""
         return 32 if self.seconds is None else max(1, int(CALL / self.seconds))
 
-    def slices(self, tiles, steps, begun=0):
-        """Yield (begin, end, first, count), from step `begun` on: whole runs of tiles, or part of the run of one."""
+    def slices(self, tiles, steps, begun=0, together=False):
+        """Yield (begin, end, first, count), from step `begun` on: whole runs of tiles, or part of the run of one.
+
+        together: part of the run of all, which take their steps side by side.
+        """
         begin, first = 0, begun
+        while together and first < steps:
+            count = min(self.fit(), steps - first)
+            yield 0, tiles, first, count
+            first += count
+        if together:
+            return
         while begin < tiles:
             fit = self.fit()
             if first == begun and fit >= steps - begun:
