@@ -8,7 +8,7 @@ import importlib
 
 from . import cells
 from .cells import *  # noqa: F403
-from .errors import InputError
+from .errors import DeviceError, InputError
 
 __version__ = "0.1.0"
 
@@ -87,7 +87,7 @@ LAZY = {
     "plot": ".report",
 }
 
-__all__ = ["InputError", *cells.__all__, *LAZY]
+__all__ = ["DeviceError", "InputError", *cells.__all__, *LAZY]
 
 
 def __getattr__(name):

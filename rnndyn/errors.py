@@ -3,11 +3,15 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "did_you_mean", "nearest", "suggestion"]
+__all__ = ["DeviceError", "InputError", "did_you_mean", "nearest", "suggestion"]
 
 
 class InputError(ValueError):
     """A mistake in what the user handed over (a file, a value, a name); its text is written for the user to read."""
+
+
+class DeviceError(InputError):
+    """A GPU that cannot do what it was asked for: none, an old driver, too little memory."""
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:

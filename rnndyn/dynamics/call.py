@@ -2,7 +2,7 @@
 
 from ..cells import Cell, Field
 from ..cells.network import Network
-from ..errors import InputError
+from ..errors import DeviceError, InputError
 from .batch import DEVICES, DTYPES, choice, whole
 from .progress import PATIENCE, progress_display
 
@@ -21,8 +21,11 @@ def check_cell(cell, networks=True):
     raise InputError(f"the first argument must be a cell such as rd.Elman(8), not {what}.")
 
 
-def check(cell, device, dtype, threads, networks=True):
-    """(device, dtype, threads) that will be used."""
+def check(cell, device, dtype, threads, networks=True, auto="cpu"):
+    """(device, dtype, threads) that will be used; `auto`: what "auto" becomes.
+
+    Raises DeviceError if there is no GPU for `device="cuda"`.
+    """
     from .. import kernels
 
     check_cell(cell, networks)
@@ -30,9 +33,27 @@ def check(cell, device, dtype, threads, networks=True):
     choice("dtype", dtype, DTYPES)
     choice("device", device, DEVICES)
     if device == "cuda":
-        raise InputError("device='cuda': running on a GPU comes with a later version; use 'auto' or 'cpu'.")
+        found, why = kernels.gpu()
+        if not found:
+            raise DeviceError(f"device='cuda': {why.rstrip('.')}. Use device='auto' or 'cpu'.")
     threads = kernels.available_threads() if threads is None else whole("threads", threads, 1)
-    return "cpu" if device == "auto" else device, dtype, threads
+    return auto if device == "auto" else device, dtype, threads
+
+
+def on_device(function, device, dtype, threads, multiply_adds):
+    """(`function(device)`, in words on what it ran); "auto": a GPU where it ends sooner, the CPU if that fails."""
+    from .. import kernels
+
+    why = ""
+    if device == "auto":
+        device, why = kernels.choose_device(dtype, multiply_adds, threads)
+        if device == "cuda":
+            try:
+                return function("cuda"), f"{dtype} on {kernels.gpu()[1]}"
+            except DeviceError as error:
+                device, why = "cpu", str(error)
+    name = {"cpu": "the CPU", "python": "the CPU, uncompiled"}.get(device) or kernels.gpu()[1]
+    return function(device), f"{dtype} on {name}" + (f" ({why})" if why else "")
 
 
 def over_points(function, problem, run, values, threads, progress, what):

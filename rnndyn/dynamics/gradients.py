@@ -7,13 +7,17 @@ import numpy as np
 from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, as_array, tailed
-from .call import check, over_points
+from .call import check, on_device, over_points
 from .errorbars import standard_error
 from .scaled import Scaled
 from .start import begun
 from .status import Status
 
-Gradients = namedtuple("Gradients", "weights inputs state log_norms status")
+
+class Gradients(namedtuple("Gradients", "weights inputs state log_norms status")):
+    """Gradients; `ran` tells in words in which precision and on what they were computed."""
+
+    ran = ""
 
 
 def gradients(
@@ -42,6 +46,8 @@ def gradients(
     like the inputs (of `Noise`, for every number of it); state (..., state_size); log_norms (..., T+1), ln ||dL/ds_t||
     of the full gradient, -inf for zero, right far beyond the range of float numbers; status (...): DIVERGED where a
     state, or a gradient, left the range).
+    device: "auto" takes a GPU where it ends sooner, and the CPU where there is none or it fails; the result's `ran`
+    says what it was, and in which precision.
     Source: Werbos, Proc. IEEE 78 (1990) 1550.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
@@ -56,8 +62,10 @@ def gradients(
             steps=steps, inputs=inputs, lengths=lengths, state=state, device=device, dtype=dtype, threads=threads,
             progress=progress,
         )  # fmt: skip
-        return found._replace(weights=found.weights | start.pull(found.state))
-    device, dtype, threads = check(cell, device, dtype, threads)
+        whole = found._replace(weights=found.weights | start.pull(found.state))
+        whole.ran = found.ran
+        return whole
+    device, dtype, threads = check(cell, device, dtype, threads, auto="auto")
     given = {"steps": steps, "inputs": inputs, "lengths": lengths, "state": state}
     if isinstance(cell, Network):
         from .network import network_gradients
@@ -82,7 +90,18 @@ def gradients(
 
 
 def gradients_of(problem, device, dtype, threads, progress):
-    """(Gradients, their inputs as `Scaled`); `problem` holds `direct`, and may hold its `powers` of two."""
+    """(Gradients, their inputs as `Scaled`), made where that is done best; `problem` holds `direct`, and may hold its
+    `powers` of two."""
+    cell = problem.cell
+    work = 3 * problem.count * problem.total * len(cell.gates) * cell.units * (cell.units + cell.inputs)
+    found, ran = on_device(
+        lambda device: _gradients_of(problem, device, dtype, threads, progress), device, dtype, threads, work
+    )
+    found[0].ran = ran
+    return found
+
+
+def _gradients_of(problem, device, dtype, threads, progress):
     from ..kernels import target
 
     cell, count, total = problem.cell, problem.count, problem.total
@@ -129,6 +148,7 @@ def gradients_of(problem, device, dtype, threads, progress):
 
     given_at = problem.batch.arrays["direct"][0].shape[-2]  # every time or the last
     values = 2 * run.layout.size + total + 1 + (given_at + 1) * size + 2 * rows * cell.inputs
+    values += target.kept_numbers(run, total)
     over_points(chunk, problem, run, values, threads, progress, "gradients")
     for array in (*given.values(), into, start, norms):
         array[problem.invalid] = np.nan

@@ -9,6 +9,10 @@ from .status import Status
 
 MOST = 64  # batches of a run that goes on
 
+# Standard error, in units of 2^-24, that float32's rounding leaves in an exponent: of settled networks (tanh, LSTM and
+# GRU of 1 to 16 units, gains 0.5 to 1.5) half are off by at most 0.2 to 1.6 of these units, nine in ten by 0.6 to 7.3.
+ROUNDING = {"float64": 0.0, "float32": 4.0 * 2.0**-24}
+
 
 class Growth(NamedTuple):
     """Growth of points in whole batches and one that is not: `sums` (batches, points, k) of ln growth, of `spans` steps
@@ -27,17 +31,25 @@ class Growth(NamedTuple):
         return Growth(self.sums[:used, rows], spans, steps, self.lost[rows], self.alive[rows])
 
 
-def estimates(growth):
-    """(exponents, stderr), (points, k), in the order of the columns; -inf with 0 where most steps lost rank."""
+def estimates(growth, dtype="float64"):
+    """(exponents, stderr), (points, k), in the order of the columns; -inf with 0 where most steps lost rank.
+
+    dtype: that of the kernels; float32's rounding, and that of the result, are part of stderr.
+    """
     steps = growth.steps[:, None]
     counted = steps - growth.lost
     with np.errstate(invalid="ignore", divide="ignore"):
         summed, stderr = sums_and_errors(growth)
         exponents = np.where(counted > 0, summed / counted, np.nan)
-        stderr = stderr * (steps / counted)
+        stderr = _with_rounding(stderr * (steps / counted), exponents, dtype)
     singular = (growth.lost > 0.5 * steps) & (steps > 0)
     stderr = np.where(singular, 0.0, np.where(np.isnan(exponents), np.nan, stderr))
     return np.where(singular, -np.inf, exponents), stderr
+
+
+def _with_rounding(stderr, exponents, dtype):
+    rounding = ROUNDING[dtype]
+    return np.hypot(stderr, rounding * (1.0 + 0.25 * np.abs(exponents))) if rounding else stderr
 
 
 def sums_and_errors(growth):
@@ -59,9 +71,9 @@ def sums_and_errors(growth):
     return summed, errors
 
 
-def summary(growth):
+def summary(growth, dtype="float64"):
     """(exponents, stderr, status, order) of the points: sorted from large to small, and the columns they come from."""
-    exponents, stderr = estimates(growth)
+    exponents, stderr = estimates(growth, dtype)
     order = np.argsort(np.where(np.isnan(exponents), np.inf, -exponents), axis=1, kind="stable")
     exponents, stderr = (np.take_along_axis(array, order, axis=1) for array in (exponents, stderr))
     status = np.where(np.isneginf(exponents).any(axis=1), Status.SINGULAR, Status.OK)
@@ -69,13 +81,13 @@ def summary(growth):
     return exponents, stderr, status, order
 
 
-def running(growth, order):
+def running(growth, order, dtype):
     """(steps (points, H), exponents, stderr (points, H, k)): the estimates after each of the batches, columns in
     `order`; from a point's last one on they stay, so that H is the same for all."""
     length = len(growth.sums)
     ends = np.arange(1, length + 1)[:, None]
     steps = np.minimum(ends * growth.spans, growth.steps)
-    final, error = estimates(growth)
+    final, error = estimates(growth, dtype)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = 1.0 - growth.lost / growth.steps[:, None]  # of steps with rank, as if they came evenly
         exponents = np.cumsum(growth.sums, axis=0) / (steps[:, :, None] * share)
@@ -83,7 +95,8 @@ def running(growth, order):
         errors = np.full(exponents.shape, np.inf)
         for row in range(1, length):
             part = standard_error(growth.sums[: row + 1], growth.spans, np.minimum(growth.steps, steps[row]))
-            errors[row] = np.where(np.isneginf(final), 0.0, part / share)
+            part = _with_rounding(part / share, exponents[row], dtype)
+            errors[row] = np.where(np.isneginf(final), 0.0, part)
     over = (steps == growth.steps)[:, :, None]
     exponents, errors = np.where(over, final, exponents), np.where(over, error, errors)
     columns = np.broadcast_to(order, exponents.shape)

@@ -8,8 +8,8 @@ import numpy as np
 from ..cells.network import Network
 from ..errors import InputError
 from .batch import Problem, grid_index, index_axes
-from .call import check, over_points
-from .growth import MOST, running, summary
+from .call import check, on_device, over_points
+from .growth import MOST, ROUNDING, running, summary
 from .noise import Noise
 from .random import point_uniforms, random_frame
 from .start import begun
@@ -17,8 +17,21 @@ from .status import Status
 from .tolerance import LIMIT, run_to_tolerance
 from .values import as_array, positive, whole
 
-Lyapunov = namedtuple("Lyapunov", "exponents stderr status steps")
-LyapunovHistory = namedtuple("LyapunovHistory", "exponents stderr status steps history_steps history history_stderr")
+
+class Lyapunov(namedtuple("Lyapunov", "exponents stderr status steps")):
+    """A spectrum; `ran` tells in words in which precision and on what it was computed."""
+
+    ran = ""
+
+
+class LyapunovHistory(
+    namedtuple("LyapunovHistory", "exponents stderr status steps history_steps history history_stderr")
+):
+    """A spectrum and how it came about; `ran` as in `Lyapunov`."""
+
+    ran = ""
+
+
 SHORT = 1 << 15  # steps that a run to a tolerance is taken to need, where its kernel is chosen
 
 
@@ -70,8 +83,11 @@ def lyapunov(
     told.
     history: return LyapunovHistory, with three fields more: `history_steps` (..., H), `history` and `history_stderr`
     (..., H, k), the estimates after each of a run's batches, the last of them the result.
+    device: "auto" takes a GPU where it ends sooner, and the CPU where there is none or it fails; the result's `ran`
+    says what it was, and in which precision.
     stderr is the larger of the batch-means error (which sees autocorrelation) and, where chance does not explain it,
-    half the difference between the means of the two halves (see `errorbars`). Exponents are -inf with stderr 0 where
+    half the difference between the means of the two halves (see `errorbars`), with float32's rounding where that is
+    used. Exponents are -inf with stderr 0 where
     the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
@@ -80,7 +96,7 @@ def lyapunov(
     steps, tolerance, inputs, lengths = _duration(steps, tolerance, limit, inputs, lengths, transient)
     first_index, seed = grid_index(first_index), whole("seed", seed, 0)
     state, _ = begun(state, getattr(cell, "state_size", 0))
-    device, dtype, threads = check(cell, device, dtype, threads)
+    device, dtype, threads = check(cell, device, dtype, threads, auto="auto")
     size = cell.state_size
     k = size if k is None else whole("k", k, 1)
     if k > size:
@@ -130,13 +146,31 @@ def _duration(steps, tolerance, limit, inputs, lengths, transient):
 
 
 def spectra_of(problem, wanted, device, dtype, threads, progress):
-    """The spectra of a problem."""
+    """The spectra of a problem, where that is done best."""
+    cell = problem.cell
+    steps = problem.count * (
+        problem.total if wanted.tolerance is None else min(problem.total, wanted.transient + SHORT)
+    )
+    work = steps * (1 + wanted.k) * (len(cell.gates) * cell.units**2 + wanted.k * cell.state_size)
+    found, ran = on_device(
+        lambda device: _spectra_of(problem, wanted, device, dtype, threads, progress), device, dtype, threads, work
+    )
+    found.ran = ran
+    return found
+
+
+def _spectra_of(problem, wanted, device, dtype, threads, progress):
     from ..kernels import target
     from ..kernels.stream import part_of
 
     if dtype == "float32" and problem.total >= 2**24:
         raise InputError("float32 counts steps exactly up to 16 777 215 only: use dtype='float64' or fewer steps.")
     transient, k, every, seed, first_index, tolerance, history = wanted
+    if tolerance is not None and tolerance <= ROUNDING[dtype]:
+        raise InputError(
+            f"`tolerance` is {tolerance:g}, but {dtype}'s rounding alone leaves an error of {ROUNDING[dtype]:.2g}: use"
+            " dtype='float64' or a larger tolerance."
+        )
     size, count = problem.cell.state_size, problem.count
     usual = problem.total if tolerance is None else min(problem.total, transient + SHORT)
     run = target.Run(problem.cell, dtype, device, (count * usual, k))
@@ -165,11 +199,11 @@ def spectra_of(problem, wanted, device, dtype, threads, progress):
             growth, converged = run_to_tolerance(
                 advance, points, k, lengths - transient, tolerance, start, frame, meter, skip
             )
-        exponents[low:high], stderr[low:high], found, order = summary(growth)
+        exponents[low:high], stderr[low:high], found, order = summary(growth, dtype)
         status[low:high] = np.where(converged | (found == Status.DIVERGED), found, Status.NOT_CONVERGED)
         used[low:high] = growth.steps
         if history:
-            for row, record in enumerate(zip(*running(growth, order), strict=True), low):
+            for row, record in enumerate(zip(*running(growth, order, dtype), strict=True), low):
                 records[row] = record
 
     values = run.layout.size + (run.layout.width + (40 if tolerance is None else 40 + 3 * MOST)) * k + problem.held(run)

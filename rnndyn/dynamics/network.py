@@ -106,7 +106,7 @@ class Runs:
     """The runs of all cells on one meter."""
 
     def __init__(self, given, number, display, device, dtype, threads):
-        self.display, self.how = display, (device, dtype, threads)
+        self.display, self.how = display, ("cpu" if device == "auto" else device, dtype, threads)
         self.size = int(np.prod(given.shape, dtype=np.int64)) * given.total
         display.total = number * self.size
 
@@ -181,7 +181,9 @@ def network_lyapunov(net, weights, given, wanted, device, dtype, threads, progre
     order = np.argsort(np.where(np.isnan(exponents), np.inf, -exponents), axis=-1, kind="stable")[..., : wanted.k]
     exponents, stderr = (np.take_along_axis(v, order, axis=-1) for v in (exponents, stderr))
     union = Lyapunov(exponents, stderr, _status(found), np.min([f.steps for f in found], axis=0))
-    return LyapunovHistory(*union, *_histories(found, order)) if wanted.history else union
+    result = LyapunovHistory(*union, *_histories(found, order)) if wanted.history else union
+    result.ran = _ran(found)
+    return result
 
 
 def _histories(found, order):
@@ -236,13 +238,20 @@ def network_gradients(net, weights, given, loss, device, dtype, threads, progres
     ordered = [found[direction.suffix] for direction in net.cells]
     with np.errstate(invalid="ignore"):  # NaN after a sequence's end
         log_norms = 0.5 * np.logaddexp.reduce([2.0 * f.log_norms for f in ordered], axis=0)
-    return Gradients(
+    result = Gradients(
         {n + d.suffix: value for d, f in zip(net.cells, ordered, strict=True) for n, value in f.weights.items()},
         inputs[0] if len(inputs) == 1 else inputs[0] + inputs[1],
         np.concatenate([f.state for f in ordered], axis=-1),
         log_norms,
         _status(ordered),
     )
+    result.ran = _ran(ordered)
+    return result
+
+
+def _ran(found):
+    """On what the cells ran."""
+    return "; ".join(dict.fromkeys(result.ran for result in found))
 
 
 def _number(net):

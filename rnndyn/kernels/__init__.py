@@ -4,7 +4,21 @@ import hashlib
 
 from .machine import threads as available_threads
 
-__all__ = ["available_threads", "describe", "fingerprint", "numba_version"]
+__all__ = ["available_threads", "choose_device", "describe", "fingerprint", "gpu", "numba_version"]
+
+
+def gpu() -> tuple[bool, str]:
+    """Whether `device="cuda"` can be used, and the GPU's name or why not."""
+    from .devices import usable
+
+    return usable()
+
+
+def choose_device(dtype: str, multiply_adds: float, threads: int | None = None) -> tuple[str, str]:
+    """("cuda" or "cpu", why) for `device="auto"` and a run of so many multiply-adds."""
+    from .devices import choose
+
+    return choose(dtype, multiply_adds, threads)
 
 
 def fingerprint(*cells) -> str:

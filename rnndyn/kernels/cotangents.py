@@ -13,7 +13,7 @@ from .warp import WARP
 
 # What one thread's backward pass may keep of its forward pass; on a GPU each network has a thread, and 100 000 of them
 # then keep 6 GiB.
-SEGMENT_BYTES = 1 << 26, WARP << 16
+SEGMENT_BYTES = {"cpu": 1 << 26, "python": 1 << 26, "cuda": WARP << 16}
 
 
 @dataclass
@@ -103,7 +103,7 @@ def cotangents(run, weights, state, inputs, lengths, steps, direct, powers, want
 def segment_of(run, steps):
     """Steps of which the backward pass keeps what the forward pass found, whole blocks."""
     layout = run.layout
-    fits = SEGMENT_BYTES[run.device == "cuda"] // (8 * run.width * (layout.kept + layout.sent * run.cell.units))
+    fits = SEGMENT_BYTES[run.device] // (8 * run.width * (layout.kept + layout.sent * run.cell.units))
     return min(steps, max(BLOCK, fits // BLOCK * BLOCK))
 
 

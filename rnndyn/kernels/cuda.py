@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numba.core import cgutils, config, types
 
-from ..errors import InputError
+from ..errors import DeviceError
 from . import cpu, dense
 from .adjoint import adjoint, record
 from .arrays import Arrays
@@ -277,6 +277,12 @@ def devices():
     return len(cuda.gpus)
 
 
+def speed():
+    """(compute capability, multiprocessors, clock in Hz) of a GPU."""
+    device = cuda.get_current_device()
+    return device.compute_capability, device.MULTIPROCESSOR_COUNT, 1000.0 * device.CLOCK_RATE
+
+
 def shared_bytes():
     """Bytes of shared memory that a block may take so that two fit on a multiprocessor."""
     return USUAL if SIMULATED else cuda.get_current_device().MAX_SHARED_MEMORY_PER_MULTIPROCESSOR // 2 - 1024
@@ -296,10 +302,7 @@ def _free(number):
 
 @contextmanager
 def told():
-    """What goes wrong on the GPU as a sentence.
-
-    Raises InputError for what the driver reports.
-    """
+    """Raises DeviceError, with a sentence, for what the driver reports."""
     try:
         yield
     except Exception as error:
@@ -308,8 +311,8 @@ def told():
             raise
         text = " ".join(str(error).split())
         if "OUT_OF_MEMORY" in text or "out of memory" in text:
-            text = "its memory is full; free some, or use device='cpu'"
-        raise InputError(f"the GPU could not do it: {text}.") from error
+            text = "its memory is full"
+        raise DeviceError(f"the GPU could not do it: {text}; device='cpu' does it without one.") from error
 
 
 class Memory(Arrays):
@@ -432,7 +435,12 @@ def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0), known=(), near
         entry = BLOCKS[kernel](lane, bound, WARP, lane.dtype, near)
         sizes, arrays = (8, 21) if kernel == "spectrum" else (5, 6)
         numbers = [integer] * (5 if kernel == "spectrum" else 4)
-        signature = (types.UniTuple(integer, sizes), types.UniTuple(integer, 6), *numbers, types.UniTuple(array, arrays))
+        signature = (
+            types.UniTuple(integer, sizes),
+            types.UniTuple(integer, 6),
+            *numbers,
+            types.UniTuple(array, arrays),
+        )
     else:
         function, lengths = KERNELS[kernel], TUPLES | dict(zip(("sizes", "room"), LENGTHS[kernel], strict=True))
         names = _scalars(function)

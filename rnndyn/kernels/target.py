@@ -13,7 +13,8 @@ from . import cpu, dense_run
 from . import spectra as _spectra
 from .arrays import Arrays
 from .budget import at_once
-from .cotangents import cotangents
+from .cotangents import cotangents, kept_numbers
+from .devices import shares
 from .known import Known
 from .lane import Lane
 from .machine import register_bits, register_count
@@ -24,7 +25,7 @@ from .stream import Pieces, stride_of, whole_of
 from .tangent import LONGEST
 from .tiles import CHUNK_BYTES, Pace, Stopped, aligned, chunks
 
-__all__ = ["Run", "cotangents", "jacobians", "lane_width", "pushes", "spectra", "trajectories"]
+__all__ = ["Run", "cotangents", "jacobians", "kept_numbers", "lane_width", "pushes", "spectra", "trajectories"]
 
 LARGE = {"float64": 8192, "float32": 24576}  # numbers of a network, weights and frame, from which on it goes alone
 BLOCKS = 16  # units from which on a network has a block of a GPU, not a thread: half a warp; not measured yet
@@ -114,6 +115,8 @@ class Run:
         than threads, threads work on one together; no number depends on it.
         Raises InputError if one range is beyond the budget.
         """
+        if self.device == "cuda":
+            return [(*shares(self, count, max(values, 1)), 1)]
         units = 1 if self.dense else self.width
         need = 8 * COPIES[self.path] * units * max(values, 1)
         workers = at_once(need, threads, f"{what}, {units} networks side by side," if units > 1 else what)

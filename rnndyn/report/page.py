@@ -196,7 +196,7 @@ def _computed(dataset: "xr.Dataset", study: "Study", manifest: dict[str, Any]) -
         ("Weights", "; ".join(weights) + "; all others zero"),
         ("Steps", steps),
         ("Seed", f"{run.seed}"),
-        ("Precision, device", f"{run.dtype}, {identity.get('path', run.device)}"),
+        ("Precision, device", str(manifest.get("ran", f"{run.dtype}, {run.device}"))),
         ("Machine type", machine),
         ("Software", software),
         ("Fingerprint of the sources", str(identity["fingerprint"])[:16]),

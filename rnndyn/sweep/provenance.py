@@ -38,8 +38,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def identity(study: "Study", cells: Iterable[Any]) -> dict[str, Any]:
-    """Return all that the bits of a result depend on; two sweeps may share a store only if theirs are equal."""
+def identity(study: "Study", cells: Iterable[Any], device: str) -> dict[str, Any]:
+    """Return all that the bits of a result depend on; two sweeps may share a store only if theirs are equal.
+
+    device: what the sweep runs on.
+    """
     import numpy as np
 
     from rnndyn import kernels
@@ -52,7 +55,7 @@ def identity(study: "Study", cells: Iterable[Any]) -> dict[str, Any]:
         "numpy": np.__version__,
         "numba": kernels.numba_version(),
         "dtype": study.run.dtype,
-        "device": study.run.device,
+        "device": device,
         "machine": machine(),
     }
 

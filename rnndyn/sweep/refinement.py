@@ -161,7 +161,7 @@ class Plan:
 
 def identity_of(wanted: Plan) -> dict[str, Any]:
     """Return all that the bits of a refined map depend on."""
-    return {**identity(wanted.study, [wanted.job.cell]), "refine": wanted.numbers()}
+    return {**identity(wanted.study, [wanted.job.cell], wanted.study.run.device), "refine": wanted.numbers()}
 
 
 def plan(study: "Study") -> Plan:

@@ -15,6 +15,7 @@ from rnndyn.dynamics.progress import Choice, Progress, progress_display
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
 from rnndyn.sweep.checks import check_study
+from rnndyn.sweep.device import placed
 from rnndyn.sweep.jobs import chunk_size
 from rnndyn.sweep.measures import Arrays, Block
 from rnndyn.sweep.refined import Parts, dataset_of
@@ -65,12 +66,15 @@ def refine(
             "refine.variable=attractors --set refine.num=4096"
         )
     check_study(study)
-    wanted = plan(study)
+    directory = None if directory is None else Path(directory)
+    of_them = plan(study)
+    work = of_them.job.steps * of_them.job.operations * _expected(of_them, [])
+    on_it, ran = placed(study, work, threads, None if directory is None or fresh else directory)
+    wanted = plan(on_it)
     _check_memory(wanted)
-    manifest = _manifest(study, wanted, directory)
+    manifest = _manifest(study, wanted, directory) | {"ran": ran}
     if directory is None:
         return _with_folder(_run(study, wanted, Parts.open(None, manifest, fresh), threads, progress), study)
-    directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: a folder is needed")
     directory.mkdir(parents=True, exist_ok=True)

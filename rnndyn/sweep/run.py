@@ -16,6 +16,7 @@ from rnndyn.dynamics.progress import Choice, Progress, progress_display
 from rnndyn.errors import InputError
 from rnndyn.sweep import files
 from rnndyn.sweep.checks import check_study
+from rnndyn.sweep.device import placed
 from rnndyn.sweep.grid import chunks
 from rnndyn.sweep.jobs import Job, chunk_size, job_of, jobs, variables
 from rnndyn.sweep.labels import attributes, coordinates
@@ -81,9 +82,10 @@ def run_study(
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: expected at least 1")
     check_study(study)
-    work = jobs(study)
     directory = None if directory is None else Path(directory)
-    manifest = _manifest(study, work, directory)
+    on_it, ran = placed(study, cost(study), threads, None if fresh else directory)
+    work = jobs(on_it)
+    manifest = _manifest(study, work, directory, on_it.run.device) | {"ran": ran}
     found = variables(study, work)
     labels, told = coordinates(study, found), attributes(study, work[0].cell, manifest)
     if directory is None:
@@ -147,7 +149,7 @@ def cost(study: Study) -> float:
     return sum(job.steps * job.operations for job in work) * study.points / len(work)
 
 
-def _manifest(study: Study, work: list[Job], directory: Path | None) -> dict[str, Any]:
+def _manifest(study: Study, work: list[Job], directory: Path | None, device: str) -> dict[str, Any]:
     size = chunk_size(study, work)
     return {
         "format": FORMAT,
@@ -157,7 +159,7 @@ def _manifest(study: Study, work: list[Job], directory: Path | None) -> dict[str
         "command": study.command(directory),
         "study": study.text,
         "sections": list(study.section_names),
-        "identity": identity(study, [job.cell for job in work]),
+        "identity": identity(study, [job.cell for job in work], device),
         "chunks": {
             "axes": list(study.axes),
             "grid": list(study.shape),
