@@ -148,15 +148,18 @@ def _duration(steps, tolerance, limit, inputs, lengths, transient):
 def spectra_of(problem, wanted, device, dtype, threads, progress):
     """The spectra of a problem, where that is done best."""
     cell = problem.cell
-    steps = problem.count * (
-        problem.total if wanted.tolerance is None else min(problem.total, wanted.transient + SHORT)
-    )
-    work = steps * (1 + wanted.k) * (len(cell.gates) * cell.units**2 + wanted.k * cell.state_size)
+    work = _usual(problem, wanted) * (1 + wanted.k) * (len(cell.gates) * cell.units**2 + wanted.k * cell.state_size)
     found, ran = on_device(
         lambda device: _spectra_of(problem, wanted, device, dtype, threads, progress), device, dtype, threads, work
     )
     found.ran = ran
     return found
+
+
+def _usual(problem, wanted):
+    """Steps that all points together are taken to need."""
+    most = problem.total if wanted.tolerance is None else wanted.transient + SHORT
+    return problem.count * min(problem.total, most)
 
 
 def _spectra_of(problem, wanted, device, dtype, threads, progress):
@@ -172,8 +175,7 @@ def _spectra_of(problem, wanted, device, dtype, threads, progress):
             " dtype='float64' or a larger tolerance."
         )
     size, count = problem.cell.state_size, problem.count
-    usual = problem.total if tolerance is None else min(problem.total, transient + SHORT)
-    run = target.Run(problem.cell, dtype, device, (count * usual, k))
+    run = target.Run(problem.cell, dtype, device, (_usual(problem, wanted), k))
     exponents, stderr = np.empty((count, k)), np.empty((count, k))
     status, used = np.empty(count, np.int8), np.empty(count, np.int64)
     spare = point_uniforms(0, "spare", 0, 1, size * k).reshape(size, k)

@@ -43,7 +43,7 @@ def choose(dtype, multiply_adds, threads=None):
 
 
 def usable():
-    """(whether `device="cuda"` can be used, the GPU's name or why not); Numba's simulator can, where it is asked for."""
+    """(whether `device="cuda"` can be used, the GPU's name or why not); also Numba's simulator, where asked for."""
     from . import cuda
 
     return (True, cuda.available()[1]) if cuda.SIMULATED else cuda.available()

@@ -1,8 +1,8 @@
 """The lane type: `width` numbers of one dtype side by side in SIMD registers, one network in each.
 
 `Lane(dtype, width)` names the kind of lane a kernel works on. Compiled, its values are LLVM vectors (numbers, where the
-width is 1); uncompiled they are NumPy scalars (or arrays, for the elementary functions), and every function below is its
-own meaning. All operations are elementwise, so that no lane sees its neighbour and bits do not depend on the width.
+width is 1); uncompiled they are NumPy scalars (or arrays, for the elementary functions), and every function below is
+its own meaning. All operations are elementwise, so that no lane sees its neighbour and bits do not depend on the width.
 
 On CUDA the threads of a warp are the register: a lane is spread over them, one number in each (see `warp`).
 """

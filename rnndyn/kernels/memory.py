@@ -1,8 +1,8 @@
 """Elements of memory: views of arrays, and a kernel's own memory, which no one else can see.
 
-An element is one lane wide; of a lane spread over threads, each has its own number. Networks of a few units are copied into memory of the kernel's own while it works on them:
-its size is known when the kernel is compiled, so that loops unroll over it and what fits stays in registers (nothing
-that is stored can be another array's element).
+An element is one lane wide; of a lane spread over threads, each has its own number. Networks of a few units are copied
+into memory of the kernel's own while it works on them: its size is known when the kernel is compiled, so that loops
+unroll over it and what fits stays in registers (nothing that is stored can be another array's element).
 """
 
 from numba.core import cgutils, types

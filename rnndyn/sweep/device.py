@@ -21,7 +21,8 @@ def placed(study: "Study", multiply_adds: float, threads: int | None, directory:
     """
     from rnndyn import kernels
 
-    device, why = study.run.device, ""
+    device: str = study.run.device
+    why = ""
     if device == "cuda":
         found, name = kernels.gpu()
         if not found:
