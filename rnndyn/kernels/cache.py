@@ -68,7 +68,9 @@ class _Locator(_CacheLocator):
         return cls()
 
 
-class _Implementation(CompileResultCacheImpl):
+class Cacheable:
+    """Where a function's machine code is kept."""
+
     def __init__(self, function):
         code = function.__code__
         self._lineno = code.co_firstlineno
@@ -77,10 +79,12 @@ class _Implementation(CompileResultCacheImpl):
         self._filename_base = self.get_filename_base(f"{name}.{function.__qualname__}", getattr(sys, "abiflags", ""))
 
 
-class _Cache(FunctionCache):
-    """A cache that never stands in the way: what cannot be read is compiled, what cannot be written is not kept."""
+class _Implementation(Cacheable, CompileResultCacheImpl):
+    pass
 
-    _impl_class = _Implementation
+
+class Tolerant:
+    """A cache that never stands in the way: what cannot be read is compiled, what cannot be written is not kept."""
 
     def load_overload(self, sig, target_context):
         try:
@@ -97,6 +101,10 @@ class _Cache(FunctionCache):
             with suppress(OSError):
                 self.flush()
                 super().save_overload(sig, data)
+
+
+class _Cache(Tolerant, FunctionCache):
+    _impl_class = _Implementation
 
 
 class LazyCache:

@@ -18,18 +18,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numba.core import cgutils, config, types
+from numba.core import config, types
 
 from ..errors import DeviceError
 from . import cpu, dense
 from .adjoint import adjoint, record
 from .arrays import Arrays
+from .cache import Cacheable, Tolerant
 from .known import Known
 from .lane import Lane, earliest
 from .memory import load
 from .orbit import orbit
-from .primitive import primitive
 from .push import push
+from .rows import behind, rows
 from .rule import bind
 from .tangent import END, SPAN, lyapunov
 from .warp import WARP
@@ -46,53 +47,6 @@ WIDTH = 2 if SIMULATED else WARP  # networks of a tile
 THREADS = 4 if SIMULATED else 128  # of a block that has a network in each; not measured yet
 BLOCK_WIDTH, PANEL_VECTORS = (1, 3) if SIMULATED else (WARP, 1)  # see `dense_lane`
 KERNELS = {"orbit": orbit, "lyapunov": lyapunov, "push": push, "record": record, "adjoint": adjoint}
-
-
-# --- what a thread gets of the arrays ---------------------------------------------------------------------------------
-
-
-def _rows_result(arrays, i, place, width):
-    return types.UniTuple(types.Array(arrays[0].dtype, 1, "C"), len(arrays))
-
-
-def _view(emit, kind, base, skipped, count):
-    """A C-contiguous 1-D array of `count` numbers, `skipped` behind the first one of another array."""
-    view = emit.context.make_array(kind)(emit.context, emit.builder)
-    view.meminfo, view.parent = (cgutils.get_null_value(v.type) for v in (view.meminfo, view.parent))
-    view.nitems, view.itemsize = count, base.itemsize
-    view.shape, view.strides = (cgutils.pack_array(emit.builder, [v]) for v in (count, base.itemsize))
-    view.data = emit.builder.gep(base.data, [skipped])
-    return view._getvalue()
-
-
-def _rows_code(emit, kinds, values):
-    b, result = emit.builder, _rows_result(*kinds)
-    i = emit.context.cast(b, values[1], kinds[1], types.intp)
-    views = []
-    for k, kind in enumerate(kinds[0]):
-        array = emit.context.make_array(kind)(emit.context, b, emit.item(values[0], k))
-        rows, size = (emit.item(array.shape, axis) for axis in (0, 1))
-        row = b.select(b.icmp_signed(">", rows, rows.type(1)), i, i.type(0))
-        views.append(_view(emit, result.dtype, array, b.mul(row, size), size))
-    return emit.tuple(result, views)
-
-
-@primitive(_rows_result, _rows_code)
-def rows(arrays, i, place, width):
-    """Row i of each of the arrays, or the only one: the numbers of a tile, of which a thread reads its own."""
-    return tuple(array[i if array.shape[0] > 1 else 0, place::width] for array in arrays)
-
-
-def _behind_code(emit, kinds, values):
-    view = emit.context.make_array(kinds[0])(emit.context, emit.builder, values[0])
-    begin = emit.context.cast(emit.builder, values[1], kinds[1], types.intp)
-    return _view(emit, kinds[0], view, begin, emit.builder.sub(view.nitems, begin))
-
-
-@primitive(lambda view, begin: view if isinstance(view, types.Array) else None, _behind_code)
-def behind(view, begin):
-    """A view from element `begin` on."""
-    return view[begin:]
 
 
 # --- entries ----------------------------------------------------------------------------------------------------------
@@ -177,11 +131,36 @@ _COMPILED: dict[tuple, Any] = {}
 
 
 def _compiled(make, *constants):
-    """The entry of some constants, compiled once."""
-    key = make, *(getattr(constant, "digest", None) or str(constant) for constant in constants)
+    """The entry of some constants, compiled once for all processes."""
+    key = (make.__name__, *(_known_by(constant) for constant in constants))
     if key not in _COMPILED:
-        _COMPILED[key] = cuda.jit(make(*constants))
+        entry = cuda.jit(make(*constants))
+        if not SIMULATED:
+            entry._cache = kept(entry.py_func, key)
+        _COMPILED[key] = entry
     return _COMPILED[key]
+
+
+def _known_by(constant):
+    """A constant of an entry as text that tells it from all others, in every process."""
+    return getattr(constant, "digest", None) or getattr(constant, "__qualname__", None) or str(constant)
+
+
+def kept(function, key):
+    """numba-cuda's cache in our folder (see `cache`), by `key`: that of an entry, not of its closure's bytes."""
+    import numba_cuda
+    from numba.cuda import dispatcher
+
+    class Implementation(Cacheable, dispatcher.CUDACacheImpl):
+        pass
+
+    class Cache(Tolerant, dispatcher.CUDACache):
+        _impl_class = Implementation
+
+        def _index_key(self, sig, codegen):
+            return sig, codegen.magic_tuple(), numba_cuda.__version__, key
+
+    return Cache(function)
 
 
 def _names(function, start):
@@ -315,6 +294,9 @@ def told():
         raise DeviceError(f"the GPU could not do it: {text}; device='cpu' does it without one.") from error
 
 
+SMALL = 1 << 14  # numbers that are copied as soon as written there
+
+
 class Memory(Arrays):
     """A run's arrays on the GPU of the thread that asks."""
 
@@ -365,6 +347,8 @@ class Memory(Arrays):
             return cuda.to_device(array, stream=seat().stream)
 
     def _filled(self, tiles, size, value):
+        if tiles * size * self.width < SMALL:
+            return self._there(np.full((tiles, size * self.width), value, self.dtype))
         array = self.scratch(tiles, size)
         with told():
             self._each(_fill, array.size, value, array)

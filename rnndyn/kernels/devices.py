@@ -57,7 +57,7 @@ def shares(run, count, values):
     """
     from . import cuda
 
-    workers = WORKERS * cuda.devices()
+    workers = 1 if cuda.SIMULATED else WORKERS * cuda.devices()  # the simulator runs one kernel at a time
     there = np.dtype(run.dtype).itemsize * (values + scratch(run))
     fits = min(SHARE * cuda.free_bytes() / (WORKERS * there), budget() / (workers * 8 * HOST * values))
     size = max(1, min(int(fits), max(FILL, -(-count // (2 * workers)))))
