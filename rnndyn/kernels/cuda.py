@@ -136,7 +136,7 @@ def _compiled(make, *constants):
     if key not in _COMPILED:
         entry = cuda.jit(make(*constants))
         if not SIMULATED:
-            entry._cache = kept(entry.py_func, key)
+            entry._cache = kept(entry, key)
         _COMPILED[key] = entry
     return _COMPILED[key]
 
@@ -146,7 +146,7 @@ def _known_by(constant):
     return getattr(constant, "digest", None) or getattr(constant, "__qualname__", None) or str(constant)
 
 
-def kept(function, key):
+def kept(entry, key):
     """numba-cuda's cache in our folder (see `cache`), by `key`: that of an entry, not of its closure's bytes."""
     import numba_cuda
     from numba.cuda import dispatcher
@@ -160,7 +160,7 @@ def kept(function, key):
         def _index_key(self, sig, codegen):
             return sig, codegen.magic_tuple(), numba_cuda.__version__, key
 
-    return Cache(function)
+    return Cache(entry.py_func)
 
 
 def _names(function, start):
