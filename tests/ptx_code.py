@@ -1,0 +1,540 @@
+"""PTX's instructions as lines of Python: a basic block becomes one function of NumPy statements.
+
+A register is an array of the 32 threads of a warp, `.b32` and `.b64` as signed integers. No array is ever changed in
+place: a block reads the registers it needs, computes for all threads alike, and at its end keeps the new values of
+those that take part. Only memory, votes and shuffles look at the mask `M` (None: all 32) while the block runs.
+"""
+
+import re
+import struct
+
+import numpy as np
+import ptx_math
+import ptx_warp
+from ptx_memory import LANES, Site
+
+TYPES = {f"{kind}{8 * size}": f"{letter}{size}" for kind, letter in zip("sufb", "iufi", strict=True) for size in (1, 2, 4, 8)}
+del TYPES["f8"]
+TYPES |= {"b8": "u1", "pred": "?"}
+COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+UNSIGNED = {"lo": "lt", "ls": "le", "hi": "gt", "hs": "ge"}
+SIGNS = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^"}
+LETTERS = re.compile(r"\W")
+REGISTER = re.compile(r"%[\w$]+(?:\.\w)?")
+NAMES = {name: getattr(np, name) for name in ("where", "minimum", "maximum", "copysign", "sqrt", "signbit", "fmod")}
+NAMES |= {t: np.dtype(t) for t in set(TYPES.values())} | {"np": np, "m": ptx_math, "w": ptx_warp}
+
+
+class Untranslated(NotImplementedError):
+    """An instruction that the emulator lacks."""
+
+
+def base(kind):
+    """The element type in which registers of a PTX type are kept."""
+    return TYPES[kind].replace("u", "i") if kind != "b8" else "u1"
+
+
+def identifier(name):
+    """The Python name of a register or symbol."""
+    return "_" + LETTERS.sub("_", name.lstrip("%"))
+
+
+class Translation:
+    """One basic block on its way to Python. `function` knows the types of its registers."""
+
+    def __init__(self, function, block):
+        self.function, self.block, self.lines, self.reads, self.writes = function, block, [], [], []
+        self.names = dict(NAMES)
+        for instruction in block.body:
+            self.instruction = instruction
+            self.emit(instruction)
+        if block.end is not None and block.end.predicate:
+            self.instruction = block.end
+            self.result = self.predicate()
+        else:
+            self.result = "None"
+
+    def compile(self):
+        """The function (registers, warp, mask, whether other threads keep theirs) -> the predicate of the branch."""
+        kept = [name for name in self.writes if not self._temporary(name)]
+        lines = [f"{name} = R[{name!r}]" for name in self.reads] + self.lines
+        if kept:
+            lines += ["if partial:", *(f"    R[{name!r}] = where(M, {name}, R[{name!r}])" for name in kept)]
+            lines += ["else:", *(f"    R[{name!r}] = {name}" for name in kept)]
+        source = "def run(R, W, M, partial):\n" + "".join(f"    {line}\n" for line in [*lines, f"return {self.result}"])
+        exec(compile(source, f"<{self.function.name} {self.block.label}>", "exec"), self.names)
+        return self.names["run"]
+
+    def _temporary(self, name):
+        return name not in self.reads and self.function.places.get(name) == self.block.index
+
+    # --- operands -----------------------------------------------------------------------------------------------------
+
+    def constant(self, value, dtype):
+        """A name for an array of one value."""
+        array = np.full(LANES, value, dtype)
+        name = f"k_{dtype.replace('?', 'p')}_{array[:1].tobytes().hex()}"
+        self.names[name] = array
+        return name
+
+    def keep(self, thing, name):
+        name = f"{name}{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+    def get(self, operand, dtype):
+        """An expression for an operand, as elements of `dtype`."""
+        operand = operand.strip()
+        if operand.startswith("!"):
+            return f"(~{self.get(operand[1:], dtype)})"
+        own = self.function.registers.get(operand)
+        if own is not None:
+            return convert(self._read(identifier(operand)), own, dtype)
+        if operand.startswith("%"):
+            return convert(f"W.special[{operand!r}]", "i4", dtype)
+        if re.match(r"-?\d|0[fFdD]", operand):
+            return self.constant(number(operand, dtype), dtype)
+        return convert(self._read(identifier(operand)), "i8", dtype)  # the address of a symbol
+
+    def _read(self, name):
+        if name not in self.writes and name not in self.reads:
+            self.reads.append(name)
+        return name
+
+    def set(self, operand, expression, dtype):
+        """Assign an expression with elements of `dtype` to a register, where the instruction's predicate holds."""
+        if operand.strip() == "_":
+            return
+        name, own = identifier(operand.strip()), self.function.registers[operand.strip()]
+        value = convert(expression, dtype, own)
+        if self.instruction.predicate:
+            value = f"where({self.predicate()}, {value}, {self._read(name)})"
+        self.lines.append(f"{name} = {value}")
+        if name not in self.writes:
+            self.writes.append(name)
+
+    def predicate(self):
+        return self.get(self.instruction.predicate, "?")
+
+    def mask(self):
+        if not self.instruction.predicate:
+            return "M"
+        return f"({self.predicate()} if M is None else M & {self.predicate()})"
+
+    def address(self, operand):
+        """(the expression of an address, whether it stands in `.param` space) of [base+offset]."""
+        parts = operand.strip()[1:-1].split("+", 1)
+        offset = int(parts[1], 0) if len(parts) > 1 else 0
+        expression = self.get(parts[0], "i8")
+        return f"{expression} + {self.constant(offset, 'i8')}" if offset else expression
+
+    # --- instructions -------------------------------------------------------------------------------------------------
+
+    def emit(self, instruction):
+        name, *parts = instruction.opcode
+        method = getattr(self, f"op_{name}", None)
+        if method is None:
+            raise self.unknown()
+        try:
+            method(instruction.operands, parts)
+        except (KeyError, ValueError, IndexError) as error:
+            raise self.unknown() from error
+
+    def unknown(self):
+        return Untranslated(f"line {self.instruction.line}: the emulator does not know: {self.instruction.text}")
+
+    def plain(self, parts, *allowed):
+        """The type of an instruction that may carry only these modifiers besides."""
+        if set(parts[:-1]) - set(allowed):
+            raise self.unknown()
+        return parts[-1]
+
+    def number(self, d, expression, parts, dtype):
+        """Assign a float result, with `.ftz` and `.sat`."""
+        if "ftz" in parts:
+            expression = f"m.flush({expression})"
+        if "sat" in parts:
+            expression = f"m.unit({expression})"
+        self.set(d, expression, dtype)
+
+    def floats(self, operands, parts, dtype):
+        found = [self.get(o, dtype) for o in operands]
+        return [f"m.flush({x})" for x in found] if "ftz" in parts else found
+
+    def _sum(self, operands, parts):
+        name, kind = self.instruction.opcode[0], parts[-1]
+        d, *rest = operands
+        if kind[0] != "f":
+            if "cc" in parts or name.endswith("c"):
+                return self._carry(operands, parts)
+            a, b = (self.get(o, base(kind)) for o in rest)
+            self.plain(parts)
+            return self.set(d, f"{a} {SIGNS[name]} {b}", base(kind))
+        (a, b), mode = self.floats(rest, parts, TYPES[kind]), rounding(parts)
+        self.plain(parts, mode, "ftz", "sat")
+        if mode == "rn":
+            return self.number(d, f"{a} {SIGNS[name]} {b}", parts, TYPES[kind])
+        if kind != "f32":
+            raise self.unknown()
+        sign = "" if name == "add" else "-"
+        return self.number(d, f"m.fma32({a}, {self.constant(1, 'f4')}, {sign}{b}, {mode!r})", parts, "f4")
+
+    op_add = op_sub = op_addc = op_subc = _sum
+
+    def _carry(self, operands, parts):
+        name, (d, *rest) = self.instruction.opcode[0], operands
+        unsigned = base(parts[-1]).replace("i", "u")
+        a, b, *c = (self.get(o, unsigned) for o in rest)
+        if c:
+            a, b = (f"m.high({a}, {b})" if "hi" in parts else f"{a} * {b}"), c[0]
+        carry = self.get("%carry", "?") if name.endswith("c") else self.constant(0, "?")
+        function = "subtract_borrow" if name.startswith("sub") else "add_carry"
+        self.lines.append(f"result, carry = m.{function}({a}, {b}, {carry})")
+        self.set(d, "result", unsigned)
+        if "cc" in parts:
+            self.set("%carry", "carry", "?")
+
+    def op_mul(self, operands, parts):
+        d, *rest = operands
+        kind = parts[-1]
+        if kind[0] == "f":
+            (a, b), mode = self.floats(rest, parts, TYPES[kind]), rounding(parts)
+            self.plain(parts, mode, "ftz", "sat")
+            if mode == "rn":
+                return self.number(d, f"{a} * {b}", parts, TYPES[kind])
+            if kind != "f32":
+                raise self.unknown()
+            return self.number(d, f"m.round32({a}.astype(f8) * {b}.astype(f8), {mode!r})", parts, "f4")
+        return self.set(d, *self._product(rest, parts))
+
+    def _product(self, operands, parts):
+        """(expression, type) of an integer product."""
+        how = parts[0]
+        kind = self.plain(parts, how)
+        own = base(kind) if how == "lo" else TYPES[kind]
+        a, b = (self.get(o, own) for o in operands)
+        if how == "wide":
+            own = own[0] + str(2 * int(own[1]))
+            a, b = f"{a}.astype({own})", f"{b}.astype({own})"
+        return (f"m.high({a}, {b})" if how == "hi" else f"{a} * {b}"), own
+
+    def op_mad(self, operands, parts):
+        if parts[-1][0] == "f":
+            return self.op_fma(operands, parts)
+        if "cc" in parts or self.instruction.opcode[0] == "madc":
+            return self._carry(operands, parts)
+        d, a, b, c = operands
+        product, own = self._product([a, b], parts)
+        return self.set(d, f"{product} + {self.get(c, own)}", own)
+
+    op_madc = op_mad
+
+    def op_fma(self, operands, parts):
+        d, *rest = operands
+        mode, kind = rounding(parts), self.plain(parts, "rn", "rm", "rp", "rz", "ftz", "sat")
+        a, b, c = self.floats(rest, parts, TYPES[kind])
+        if kind == "f64" and mode != "rn":
+            raise self.unknown()
+        how = f"m.fma64({a}, {b}, {c})" if kind == "f64" else f"m.fma32({a}, {b}, {c}, {mode!r})"
+        self.number(d, how, parts, TYPES[kind])
+
+    def op_div(self, operands, parts):
+        d, *rest = operands
+        kind = self.plain(parts, "rn", "full", "approx", "ftz")
+        own = TYPES[kind]
+        a, b = self.floats(rest, parts, own)
+        if kind[0] == "f":
+            return self.number(d, f"{a} / {b}", parts, own)
+        return self.set(d, f"m.divide({a}, {b})", own)
+
+    def op_rem(self, operands, parts):
+        d, a, b = operands
+        own = TYPES[self.plain(parts)]
+        self.set(d, f"fmod({self.get(a, own)}, {self.get(b, own)})", own)
+
+    def _function(self, operands, parts):
+        d, a = operands
+        own = TYPES[self.plain(parts, "rn", "approx", "ftz")]
+        (x,) = self.floats([a], parts, own)
+        name = self.instruction.opcode[0]
+        if "rn" in parts:
+            expression = {"sqrt": f"sqrt({x})", "rcp": f"{self.constant(1, own)} / {x}"}[name]
+        else:
+            expression = f"m.approximate({name!r}, {x})"
+        self.number(d, expression, parts, own)
+
+    op_sqrt = op_rcp = op_rsqrt = op_ex2 = op_lg2 = op_sin = op_cos = op_tanh = _function
+
+    def op_neg(self, operands, parts):
+        self._one(operands, parts, "-{}")
+
+    def op_abs(self, operands, parts):
+        self._one(operands, parts, "abs({})")
+
+    def _one(self, operands, parts, form):
+        d, a = operands
+        own = TYPES[self.plain(parts, "ftz")]
+        self.number(d, form.format(*self.floats([a], parts, own)), parts, own)
+
+    def _extreme(self, operands, parts):
+        d, *rest = operands
+        kind, name = self.plain(parts, "ftz", "NaN"), {"min": "minimum", "max": "maximum"}[self.instruction.opcode[0]]
+        a, b = self.floats(rest, parts, TYPES[kind])
+        where = "m." if kind[0] == "f" and "NaN" not in parts else ""
+        self.number(d, f"{where}{name}({a}, {b})", parts, TYPES[kind])
+
+    op_min = op_max = _extreme
+
+    def op_copysign(self, operands, parts):
+        d, sign, size = operands
+        own = TYPES[self.plain(parts)]
+        self.set(d, f"copysign({self.get(size, own)}, {self.get(sign, own)})", own)
+
+    def _logic(self, operands, parts):
+        d, a, b = operands
+        own = base(self.plain(parts))
+        self.set(d, f"{self.get(a, own)} {SIGNS[self.instruction.opcode[0]]} {self.get(b, own)}", own)
+
+    op_and = op_or = op_xor = _logic
+
+    def op_not(self, operands, parts):
+        own = base(self.plain(parts))
+        self.set(operands[0], f"~{self.get(operands[1], own)}", own)
+
+    def _shift(self, operands, parts):
+        d, a, count = operands
+        left, kind = self.instruction.opcode[0] == "shl", self.plain(parts)
+        own, fixed = (base(kind) if left else TYPES[kind].replace("b", "u")), count.strip().lstrip("-").isdigit()
+        if not left and kind[0] == "b":
+            own = own.replace("i", "u")
+        x = self.get(a, own)
+        if fixed and 0 <= int(count) < 8 * int(own[1]):
+            return self.set(d, f"{x} {'<<' if left else '>>'} {self.constant(int(count), own)}", own)
+        return self.set(d, f"m.shift_{'left' if left else 'right'}({x}, {self.get(count, 'u4')})", own)
+
+    op_shl = op_shr = _shift
+
+    def op_shf(self, operands, parts):
+        d, a, b, c = operands
+        direction, mode, kind = parts
+        words = ", ".join(self.get(o, {"b32": "u4"}[kind]) for o in (a, b, c))
+        self.set(d, f"m.funnel({words}, {direction!r}, {mode!r})", "u4")
+
+    def op_bfe(self, operands, parts):
+        d, a, b, c = operands
+        own = TYPES[self.plain(parts)]
+        self.set(d, f"m.extract({self.get(a, own)}, {self.get(b, 'u4')}, {self.get(c, 'u4')})", own)
+
+    def op_bfi(self, operands, parts):
+        d, a, b, c, count = operands
+        own = base(self.plain(parts)).replace("i", "u")
+        a, b = self.get(a, own), self.get(b, own)
+        self.set(d, f"m.insert({a}, {b}, {self.get(c, 'u4')}, {self.get(count, 'u4')})", own)
+
+    def _count(self, operands, parts):
+        d, a = operands
+        own = base(self.plain(parts)).replace("i", "u")
+        function = {"popc": "np.bitwise_count", "clz": "m.leading_zeros", "brev": "m.reverse"}[self.instruction.opcode[0]]
+        x = f"{function}({self.get(a, own)})"
+        self.set(d, *((x, own) if "reverse" in x else (f"{x}.astype(u4)", "u4")))
+
+    op_popc = op_clz = op_brev = _count
+
+    def op_prmt(self, operands, parts):
+        d, *rest = operands
+        self.plain(parts)
+        self.set(d, f"m.permute({', '.join(self.get(o, 'u4') for o in rest)})", "u4")
+
+    def op_lop3(self, operands, parts):
+        d, *rest, table = operands
+        self.plain(parts)
+        self.set(d, f"m.look_up({', '.join(self.get(o, 'i4') for o in rest)}, {int(table, 0)})", "i4")
+
+    # --- comparison, choice, conversion -------------------------------------------------------------------------------
+
+    def op_setp(self, operands, parts):
+        how, *between, kind = parts
+        join = [p for p in between if p in SIGNS]
+        d, a, b, *c = operands
+        own = TYPES[kind]
+        if how in UNSIGNED:
+            how, own = UNSIGNED[how], own.replace("i", "u")
+        a, b = self.floats([a, b], parts, own)
+        if how in ("num", "nan"):
+            test = f"(({a} == {a}) & ({b} == {b}))"
+            test = test if how == "num" else f"~{test}"
+        elif own[0] == "f" and how in ("ne", "equ", "ltu", "leu", "gtu", "geu"):
+            opposite = {"ne": "equ", "equ": "ne", "ltu": ">=", "leu": ">", "gtu": "<=", "geu": "<"}[how]
+            test = f"(({a} < {b}) | ({a} > {b}))" if how == "ne" else f"~({a} {opposite} {b})"
+            test = f"~(({a} < {b}) | ({a} > {b}))" if how == "equ" else test
+        else:
+            test = f"({a} {COMPARISONS[how.removesuffix('u')]} {b})"
+        targets = d.split("|")
+        if len(targets) > 1:
+            self.lines.append(f"test = {test}")
+            test = "test"
+        for target, sign in zip(targets, ("", "~"), strict=False):
+            joined = f" {SIGNS[join[0]]} {self.get(c[0], '?')}" if join else ""
+            self.set(target, f"{sign}{test}{joined}", "?")
+
+    def op_selp(self, operands, parts):
+        d, a, b, p = operands
+        own = base(self.plain(parts))
+        self.set(d, f"where({self.get(p, '?')}, {self.get(a, own)}, {self.get(b, own)})", own)
+
+    def op_slct(self, operands, parts):
+        d, a, b, c = operands
+        own, test = base(parts[-2]), TYPES[parts[-1]]
+        self.plain(parts, parts[-2])
+        zero = self.constant(0, test)
+        self.set(d, f"where({self.get(c, test)} >= {zero}, {self.get(a, own)}, {self.get(b, own)})", own)
+
+    def op_mov(self, operands, parts):
+        d, a = operands
+        own = base(self.plain(parts))
+        if a.startswith("{"):
+            pieces = a[1:-1].split(",")
+            piece = f"i{int(own[1]) // len(pieces)}"
+            return self.set(d, f"m.pack([{', '.join(self.get(p, piece) for p in pieces)}], {own})", own)
+        if d.startswith("{"):
+            pieces = d[1:-1].split(",")
+            piece = f"i{int(own[1]) // len(pieces)}"
+            self.lines.append(f"pieces = m.unpack({self.get(a, own)}, {piece}, {len(pieces)})")
+            for k, target in enumerate(pieces):
+                self.set(target, f"pieces[{k}]", piece)
+            return None
+        return self.set(d, self.get(a, own), own)
+
+    def op_cvta(self, operands, parts):
+        self.plain(parts, "to", "global", "shared", "local", "const", "param")
+        self.set(operands[0], self.get(operands[1], "i8"), "i8")
+
+    def op_cvt(self, operands, parts):
+        d, a = operands
+        *modes, to, source = parts
+        self.plain(parts, to, *ptx_math.WHOLE, "rn", "rz", "rm", "rp", "sat", "ftz")
+        own, result = TYPES[source], TYPES[to]
+        (x,), directed = self.floats([a], modes, own), {"rz", "rm", "rp"} & set(modes)
+        whole = [mode for mode in modes if mode in ptx_math.WHOLE]
+        if own[0] == "f" and result[0] != "f":
+            return self.set(d, f"m.to_integer({x}, {result}, {whole[0]!r})", result)
+        if own[0] != "f" and result[0] != "f":
+            return self.set(d, f"m.saturate({x}, {result})" if "sat" in modes else f"{x}.astype({result})", result)
+        if whole:
+            x = f"m.WHOLE[{whole[0]!r}]({x})"
+        if directed:
+            if (own, result) != ("f8", "f4"):
+                raise self.unknown()
+            return self.number(d, f"m.round32({x}, {directed.pop()!r})", modes, result)
+        return self.number(d, x if own == result else f"{x}.astype({result})", modes, result)
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def site(self, parts, aligned):
+        space = next((p for p in parts if p in ("global", "shared", "local", "const")), "")
+        kind = np.dtype(TYPES[parts[-1]])
+        return self.keep(
+            Site(self.instruction.line, self.instruction.text, space, kind, kind.itemsize * aligned, "nc" in parts), "s"
+        )
+
+    def op_ld(self, operands, parts):
+        d, a = operands
+        targets, own = d.strip("{}").split(","), TYPES[parts[-1]]
+        for k, target in enumerate(targets):
+            if "param" in parts:
+                name, offset = self.param(a)
+                value = f"w.parameter({name}, {offset + k * int(own[1])}, {own})"
+            else:
+                site, ahead = self.site(parts, 1 if k else len(targets)), self.constant(k * int(own[1]), "i8")
+                value = f"W.memory.load({site}, {self.address(a)}{f' + {ahead}' if k else ''}, {self.mask()})"
+            self.lines.append(f"loaded{k} = {value}")
+        for k, target in enumerate(targets):
+            self.set(target, f"loaded{k}", own)
+
+    op_ldu = op_ld
+
+    def op_st(self, operands, parts):
+        a, d = operands
+        own = TYPES[parts[-1]]
+        for k, source in enumerate(d.strip("{}").split(",")):
+            value = self.get(source, own)
+            if "param" in parts:
+                name, offset = self.param(a)
+                self.lines.append(f"w.set_parameter({name}, {offset + k * int(own[1])}, {value}, {self.mask()})")
+            else:
+                site, ahead = self.site(parts, 1 if k else d.count(",") + 1), self.constant(k * int(own[1]), "i8")
+                ahead = f" + {ahead}" if k else ""
+                self.lines.append(f"W.memory.store({site}, {self.address(a)}{ahead}, {value}, {self.mask()})")
+
+    def param(self, operand):
+        """(the name of a parameter's bytes, an offset in them)."""
+        name, _, offset = operand.strip()[1:-1].partition("+")
+        return self._read(identifier(name)), int(offset or 0)
+
+    def op_atom(self, operands, parts):
+        d, a, *rest = operands if self.instruction.opcode[0] == "atom" else ["_", *operands]
+        own, how = TYPES[parts[-1]], next(p for p in parts if p in ptx_warp.CHANGES)
+        change = f"w.CHANGES[{how!r}]({', '.join(self.get(o, own) for o in rest)})"
+        self.lines.append(f"old = W.memory.atomic({self.site(parts, 1)}, {change}, {self.address(a)}, {self.mask()})")
+        self.set(d, "old", own)
+
+    op_red = op_atom
+
+    def op_fence(self, operands, parts):
+        """All stores are seen at once."""
+
+    op_membar = op_fence
+
+    # --- warps --------------------------------------------------------------------------------------------------------
+
+    def op_bar(self, operands, parts):
+        if "sync" not in parts:
+            raise self.unknown()
+        if parts[0] == "warp":
+            self.lines.append("W.barrier(M)")
+
+    op_barrier = op_bar
+
+    def op_activemask(self, operands, parts):
+        self.set(operands[0], "w.ballot(None, M)", "i4")
+
+    def op_vote(self, operands, parts):
+        _, how, kind = parts
+        d, p, _ = operands
+        self.set(d, f"w.{how}({self.get(p, '?')}, M)", {"pred": "?", "b32": "i4"}[kind])
+
+    def op_shfl(self, operands, parts):
+        _, how, _ = parts
+        d, a, b, c, _ = operands
+        where = self.keep(f"line {self.instruction.line}: {self.instruction.text}", "t")
+        operands = ", ".join([self.get(a, "i4"), self.get(b, "i4"), self.get(c, "i4")])
+        self.lines.append(f"moved, valid = w.shuffle({how!r}, {operands}, W, M, {where})")
+        for target, name, own in zip(d.split("|"), ("moved", "valid"), ("i4", "?"), strict=False):
+            self.set(target, name, own)
+
+
+def rounding(parts):
+    return next((p for p in parts if p in ("rm", "rp", "rz")), "rn")
+
+
+def convert(expression, own, dtype):
+    """An expression with elements of one type as another: bits where the sizes agree, else as integers extend."""
+    if own == dtype:
+        return expression
+    if "?" in (own, dtype):
+        raise ValueError(f"{own} as {dtype}")
+    how = "view" if own[1] == dtype[1] else "astype"
+    return f"({expression}).{how}({dtype})"
+
+
+def number(text, dtype):
+    """An immediate operand."""
+    if text[:2].lower() in ("0f", "0d") and len(text) in (10, 18):
+        return struct.unpack(">d" if len(text) == 18 else ">f", bytes.fromhex(text[2:]))[0]
+    if dtype[0] == "f":
+        return float(text)
+    value, kind = int(text.rstrip("U"), 0), np.dtype(dtype)
+    if dtype == "?":
+        return value != 0
+    value &= (1 << 8 * kind.itemsize) - 1
+    return value - (value >> 8 * kind.itemsize - 1 << 8 * kind.itemsize) if kind.kind == "i" else value
