@@ -36,7 +36,7 @@ def base(kind):
 
 def identifier(name):
     """The Python name of a register or symbol."""
-    return "_" + LETTERS.sub("_", name.lstrip("%"))
+    return ("r_" if name.startswith("%") else "_") + LETTERS.sub("_", name.removeprefix("%"))
 
 
 class Translation:
