@@ -22,7 +22,7 @@ _fma.argtypes, _fma.restype = (ctypes.c_double,) * 3, ctypes.c_double
 
 def fma64(a, b, c):
     """a * b + c in float64, rounded once, to nearest (by C's `fma`)."""
-    return np.array([_fma(*abc) for abc in zip(a.tolist(), b.tolist(), c.tolist(), strict=True)])
+    return np.fromiter(map(_fma, a.tolist(), b.tolist(), c.tolist()), f8, len(a))
 
 
 def fma32(a, b, c, mode="rn"):

@@ -7,7 +7,8 @@ threads made them, so that a race may be missed but none is invented.
 """
 
 import numpy as np
-from ptx_memory import LANES, UNORDERED, Fault
+
+from .memory import LANES, UNORDERED, Fault
 
 NOBODY, SEVERAL = -1, -2  # in place of the number of a thread, warp or block
 ACCESS = np.dtype([("thread", "i8"), ("warp", "i8"), ("block", "i8"), ("clock", "i8")])
@@ -78,7 +79,9 @@ class Races:
         if not other.any():
             return
         mates, several = before["warp"] == warp.number, before["thread"] == SEVERAL
-        since = np.where(several, warp.since.min(axis=1)[lanes], warp.since[lanes, (before["thread"] - warp.first) % LANES])
+        since = np.where(
+            several, warp.since.min(axis=1)[lanes], warp.since[lanes, (before["thread"] - warp.first) % LANES]
+        )
         fine = (before["block"] == warp.block) & (before["clock"] <= self.block_since)
         fine |= mates & (before["clock"] <= since)
         if (does, did) == ("reads", "wrote"):  # several wrote: by one instruction, and equal values
@@ -86,7 +89,11 @@ class Races:
         if (other & ~fine).any():
             k = int((other & ~fine).argmax())
             thread = before["thread"][k]
-            who = "several threads" if thread == SEVERAL else f"thread {thread % warp.threads} of block {thread // warp.threads}"
+            who = (
+                "several threads"
+                if thread == SEVERAL
+                else f"thread {thread % warp.threads} of block {thread // warp.threads}"
+            )
             raise Fault(
                 f"line {site.line}: {site.text}: {warp.name(int(lanes[k]))} {does} byte {cells[k]} of {window.name}, "
                 f"which {who} {did} with no barrier between"

@@ -7,7 +7,8 @@ return together, and inside it do not wait for others.
 """
 
 import numpy as np
-from ptx_memory import LANES, UNORDERED, Fault
+
+from .memory import LANES, UNORDERED, Fault
 
 FULL = np.ones(LANES, bool)
 LANE = np.arange(LANES, dtype="i4")
@@ -35,9 +36,17 @@ class Warp:
             for axis, size in zip("xyz", shape, strict=True):
                 self.special |= {f"%{name}.{axis}": index % size, f"%n{name}.{axis}": size}
                 index = index // size
-        for name, test in {"eq": np.equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}.items():
+        for name, test in {
+            "eq": np.equal,
+            "lt": np.less,
+            "le": np.less_equal,
+            "gt": np.greater,
+            "ge": np.greater_equal,
+        }.items():
             self.special[f"%lanemask_{name}"] = [bits(row) for row in test.outer(LANE, LANE).T]
-        self.special = {key: np.broadcast_to(np.asarray(v, "i8"), LANES).astype("i4") for key, v in self.special.items()}
+        self.special = {
+            key: np.broadcast_to(np.asarray(v, "i8"), LANES).astype("i4") for key, v in self.special.items()
+        }
 
     def name(self, lane):
         return f"thread {self.first % self.threads + lane if self.threads else lane} of block {self.block}"
@@ -137,7 +146,9 @@ class Warp:
                 named, those = (BITS & value.view("u4")) != 0, here & (asked == value)
                 if (those & ~named).any():
                     lane = int((those & ~named).argmax())
-                    raise Fault(f"line {block.line}: {block.sync.text}: the mask lacks {self.name(lane)}, which is there")
+                    raise Fault(
+                        f"line {block.line}: {block.sync.text}: the mask lacks {self.name(lane)}, which is there"
+                    )
                 if not (named & self.alive & ~those).any():
                     rest = here & ~those
                     return whole(those), rest if rest.any() else None
