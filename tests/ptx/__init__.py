@@ -6,7 +6,9 @@
 A warp runs in lockstep (warp.py), each of its basic blocks being one Python function (code.py); warps of a block take
 turns at its barriers, blocks run one after another. What a GPU would trap, hang on or answer by chance is a `Fault`:
 memory.py says which accesses are, warp.py which votes, shuffles and barriers, and races.py what `races=True` finds. An
-instruction that is not known raises `Untranslated` where it is reached. Source: NVIDIA, "Parallel Thread Execution ISA".
+instruction that is not known raises `Untranslated` when it is reached.
+
+Source: NVIDIA, "Parallel Thread Execution ISA".
 """
 
 import re
@@ -52,7 +54,7 @@ class Program:
 
     def declare(self, text):
         """Take a variable of the module."""
-        space, _, kind, name, shape, values = VARIABLE.match(text).groups()
+        space, kind, name, shape, values = VARIABLE.match(text).groups()
         dtype, sizes = np.dtype(TYPES[kind]), re.findall(r"\[(\d*)\]", shape)
         if "" in sizes:
             self.dynamic.append(name)

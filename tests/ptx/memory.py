@@ -17,6 +17,11 @@ UNTOUCHED = 0xFF  # what shared and local bytes hold at the beginning: NaN, -1, 
 class Fault(Exception):
     """What a kernel does that a GPU would trap, hang on or answer differently from run to run."""
 
+    @classmethod
+    def at(cls, place, why):
+        """A fault of an instruction, with its line and text."""
+        return cls(f"line {place.line}: {place.text}: {why}")
+
 
 @dataclass(eq=False)
 class Site:
@@ -164,7 +169,7 @@ class Memory:
     def _refuse(self, site, address, mask, wrong, why):
         lane = int((wrong if mask is None else wrong & mask).argmax())
         thread, width = self.warp.name(lane), site.dtype.itemsize
-        raise Fault(f"line {site.line}: {site.text}: {thread} takes {width} bytes at {int(address[lane]):#x}: {why}")
+        raise Fault.at(site, f"{thread} takes {width} bytes at {int(address[lane]):#x}: {why}")
 
 
 def _of_some(address, mask):

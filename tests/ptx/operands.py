@@ -5,11 +5,10 @@ import struct
 
 import numpy as np
 
-TYPES = {
-    f"{kind}{8 * size}": f"{letter}{size}" for kind, letter in zip("sufb", "iufi", strict=True) for size in (1, 2, 4, 8)
-}
-del TYPES["f8"]
+LETTER = {"s": "i", "u": "u", "f": "f", "b": "i"}
+TYPES = {f"{kind}{8 * size}": f"{letter}{size}" for kind, letter in LETTER.items() for size in (1, 2, 4, 8)}
 TYPES |= {"b8": "u1", "pred": "?"}
+del TYPES["f8"]
 LETTERS = re.compile(r"\W")
 
 

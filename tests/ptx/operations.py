@@ -195,14 +195,16 @@ class Operations:
 
     def _count(self, operands, parts):
         d, a = operands
-        own = base(self.plain(parts)).replace("i", "u")
-        function = {"popc": "np.bitwise_count", "clz": "m.leading_zeros", "brev": "m.reverse"}[
-            self.instruction.opcode[0]
-        ]
-        x = f"{function}({self.get(a, own)})"
-        self.set(d, *((x, own) if "reverse" in x else (f"{x}.astype(u4)", "u4")))
+        x = self.get(a, base(self.plain(parts)).replace("i", "u"))
+        count = {"popc": "np.bitwise_count({}).astype(u4)", "clz": "m.leading_zeros({})"}[self.instruction.opcode[0]]
+        self.set(d, count.format(x), "u4")
 
-    op_popc = op_clz = op_brev = _count
+    op_popc = op_clz = _count
+
+    def op_brev(self, operands, parts):
+        d, a = operands
+        own = base(self.plain(parts)).replace("i", "u")
+        self.set(d, f"m.reverse({self.get(a, own)})", own)
 
     def op_prmt(self, operands, parts):
         d, *rest = operands

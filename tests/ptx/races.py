@@ -42,7 +42,7 @@ class Races:
         cells, lanes = _bytes(offsets, lanes, site)
         reads, writes = _history(window)
         if site.constant and (writes["thread"][cells] != NOBODY).any():
-            raise Fault(f"line {site.line}: {site.text}: reads as constant what the kernel wrote ({window.name})")
+            raise Fault.at(site, f"reads as constant what the kernel wrote ({window.name})")
         self._compare(warp, window, cells, lanes, writes, site, "reads", "wrote")
         before, now = reads[cells], self._now(warp, lanes)
         mine = before["block"] == warp.block
@@ -59,7 +59,7 @@ class Races:
         order = np.argsort(offsets, kind="stable")
         raw = np.ascontiguousarray(values).view(f"i{site.dtype.itemsize}")[order]
         if ((np.diff(offsets[order]) == 0) & (raw[1:] != raw[:-1])).any():
-            raise Fault(f"line {site.line}: {site.text}: threads of a warp write different values to one address")
+            raise Fault.at(site, "threads of a warp write different values to one address")
         cells, lanes = _bytes(offsets, lanes, site)
         reads, writes = _history(window)
         self._compare(warp, window, cells, lanes, writes, site, "writes", "wrote")
@@ -79,25 +79,18 @@ class Races:
         if not other.any():
             return
         mates, several = before["warp"] == warp.number, before["thread"] == SEVERAL
-        since = np.where(
-            several, warp.since.min(axis=1)[lanes], warp.since[lanes, (before["thread"] - warp.first) % LANES]
-        )
+        lane = (before["thread"] - warp.first) % LANES
+        since = np.where(several, warp.since.min(axis=1)[lanes], warp.since[lanes, lane])
         fine = (before["block"] == warp.block) & (before["clock"] <= self.block_since)
         fine |= mates & (before["clock"] <= since)
         if (does, did) == ("reads", "wrote"):  # several wrote: by one instruction, and equal values
             fine |= mates & several
         if (other & ~fine).any():
             k = int((other & ~fine).argmax())
-            thread = before["thread"][k]
-            who = (
-                "several threads"
-                if thread == SEVERAL
-                else f"thread {thread % warp.threads} of block {thread // warp.threads}"
-            )
-            raise Fault(
-                f"line {site.line}: {site.text}: {warp.name(int(lanes[k]))} {does} byte {cells[k]} of {window.name}, "
-                f"which {who} {did} with no barrier between"
-            )
+            block, thread = divmod(before["thread"][k], warp.threads)
+            who = "several threads" if several[k] else f"thread {thread} of block {block}"
+            me, what = warp.name(int(lanes[k])), f"byte {cells[k]} of {window.name}"
+            raise Fault.at(site, f"{me} {does} {what}, which {who} {did} with no barrier between")
 
 
 def _record(last, cells, now):

@@ -13,8 +13,9 @@ from .operands import TYPES, base, identifier, number
 STATEMENT = re.compile(r"\s*(?:([{}])|([\w$]+)\s*:(?!:)|([^;{}](?:[^;{]|\{[^}]*\})*);)")
 INSTRUCTION = re.compile(r"(?:@(!?\s*%?[\w$]+)\s+)?([\w.:]+)\s*(.*)", re.DOTALL)
 VARIABLE = re.compile(
-    r"\.(global|shared|const|local|param)\s+(?:\.align\s+(\d+)\s+)?\.(\w+)\s+(?:\.ptr\s+(?:\.\w+\s+(?:\d+\s+)?)*)?([\w$]+)((?:\[\d*\])*)\s*(?:=\s*(.*))?$",
-    re.DOTALL,
+    r"""\.(global|shared|const|local|param) \s+ (?:\.align\s+\d+\s+)? \.(\w+) \s+
+    (?:\.ptr\s+(?:\.\w+\s+(?:\d+\s+)?)*)? ([\w$]+) ((?:\[\d*\])*) \s* (?:=\s*(.*))?$""",
+    re.DOTALL | re.VERBOSE,
 )
 OPERANDS = re.compile(r"(?:\{[^}]*\}|\([^)]*\)|\[[^]]*\]|[^,])+")
 ENDS = {"bra", "brx", "ret", "exit", "call", "trap"}
@@ -78,9 +79,9 @@ class Block:
     def members(self):
         """The mask of the threads for which they wait: the name of a register or a constant."""
         operand = self.sync.operands[0 if self.sync.opcode[0] == "bar" else -1]
-        return (
-            identifier(operand) if operand in self.function.registers else np.full(LANES, number(operand, "i4"), "i4")
-        )
+        if operand in self.function.registers:
+            return identifier(operand)
+        return np.full(LANES, number(operand, "i4"), "i4")
 
     @cached_property
     def target(self):
@@ -101,7 +102,7 @@ class Block:
         back = _names(operands.pop(0)) if operands[0].startswith("(") else []
         function = self.function.program.functions.get(operands[0])
         if function is None or len(operands) > 2:
-            raise Fault(f"line {self.end.line}: {self.end.text}: nothing to call")
+            raise Fault.at(self.end, "nothing to call")
         return function, _names(operands[1]) if len(operands) > 1 else [], back
 
 
@@ -127,7 +128,7 @@ class Function:
 
     def _declare(self, text):
         """Take a parameter or a variable of the function; returns its name."""
-        space, _, kind, name, shape, _ = VARIABLE.match(text.strip()).groups()
+        space, kind, name, shape, _ = VARIABLE.match(text.strip()).groups()
         size = np.dtype(TYPES[kind]).itemsize * int(np.prod([int(n) for n in re.findall(r"\d+", shape)] or [1]))
         store = {"local": self.locals, "param": self.parameters}.get(space)
         if store is None:

@@ -12,6 +12,7 @@ from .memory import LANES, UNORDERED, Fault
 
 FULL = np.ones(LANES, bool)
 LANE = np.arange(LANES, dtype="i4")
+LANEMASKS = {"eq": np.equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}
 BITS = np.left_shift(np.uint32(1), LANE.astype("u4"))
 
 
@@ -30,26 +31,17 @@ class Warp:
         self.first, local = block * count + number * LANES, number * LANES + LANE
         self.alive = whole(local < count)
         self.since = np.full((LANES, LANES), UNORDERED)  # the clock at the last barrier of two threads
-        self.special = {"%laneid": LANE, "%warpid": number, "%dynamic_smem_size": launch.shared}
-        shapes = {"tid": (local, launch.block), "ctaid": (np.full(LANES, block), launch.grid)}
-        for name, (index, shape) in shapes.items():
+        special = {"laneid": LANE, "warpid": number, "dynamic_smem_size": launch.shared}
+        for name, index, shape in (("tid", local, launch.block), ("ctaid", np.full(LANES, block), launch.grid)):
             for axis, size in zip("xyz", shape, strict=True):
-                self.special |= {f"%{name}.{axis}": index % size, f"%n{name}.{axis}": size}
+                special |= {f"{name}.{axis}": index % size, f"n{name}.{axis}": size}
                 index = index // size
-        for name, test in {
-            "eq": np.equal,
-            "lt": np.less,
-            "le": np.less_equal,
-            "gt": np.greater,
-            "ge": np.greater_equal,
-        }.items():
-            self.special[f"%lanemask_{name}"] = [bits(row) for row in test.outer(LANE, LANE).T]
-        self.special = {
-            key: np.broadcast_to(np.asarray(v, "i8"), LANES).astype("i4") for key, v in self.special.items()
-        }
+        for name, test in LANEMASKS.items():
+            special[f"lanemask_{name}"] = [bits(row) for row in test.outer(LANE, LANE).T]
+        self.special = {f"%{name}": np.broadcast_to(value, LANES).astype("i4") for name, value in special.items()}
 
     def name(self, lane):
-        return f"thread {self.first % self.threads + lane if self.threads else lane} of block {self.block}"
+        return f"thread {self.first % self.threads + lane} of block {self.block}"
 
     def frame(self, function):
         """(registers of a call, windows of its local memory)."""
@@ -120,7 +112,7 @@ class Warp:
                 for k in np.unique(chosen[mask]):
                     go(block.targets[k], whole(mask & (chosen == k)))
             else:
-                raise Fault(f"line {block.end.line}: {block.end.text}: {self.name(int(mask.argmax()))} stops here")
+                raise Fault.at(block.end, f"{self.name(int(mask.argmax()))} stops here")
         return returned
 
     def _call(self, block, mask, registers):
@@ -146,9 +138,7 @@ class Warp:
                 named, those = (BITS & value.view("u4")) != 0, here & (asked == value)
                 if (those & ~named).any():
                     lane = int((those & ~named).argmax())
-                    raise Fault(
-                        f"line {block.line}: {block.sync.text}: the mask lacks {self.name(lane)}, which is there"
-                    )
+                    raise Fault.at(block.sync, f"the mask lacks {self.name(lane)}, which is there")
                 if not (named & self.alive & ~those).any():
                     rest = here & ~those
                     return whole(those), rest if rest.any() else None
@@ -160,12 +150,12 @@ class Warp:
         for index in sorted(waiting):
             if self._gather(function.blocks[index], waiting[index], None, registers)[0] is not None:
                 return index
-        places = [
-            f"{self.name(int(mask.argmax()))} and {np.count_nonzero(mask) - 1} more at line {function.blocks[index].line}: "
-            f"{function.blocks[index].sync.text}"
-            for index, mask in waiting.items()
-        ]
-        raise Fault(f"threads of a warp wait for others of it that never come there: {'; '.join(places)}")
+        syncs = [(function.blocks[index].sync, mask) for index, mask in waiting.items()]
+        places = "; ".join(
+            f"{self.name(int(mask.argmax()))} and {np.count_nonzero(mask) - 1} more at line {sync.line}: {sync.text}"
+            for sync, mask in syncs
+        )
+        raise Fault(f"threads of a warp wait for others that never come there: {places}")
 
     def _barrier(self, block, registers):
         lane = int(self.alive.argmax())
