@@ -134,7 +134,8 @@ class Warp:
             members = self.alive
         else:
             asked = registers[block.members] if isinstance(block.members, str) else block.members
-            for value in np.unique(asked[here]):
+            same = (asked == asked[0]).all()
+            for value in asked[:1] if same else np.unique(asked[here]):
                 named, those = (BITS & value.view("u4")) != 0, here & (asked == value)
                 if (those & ~named).any():
                     lane = int((those & ~named).argmax())
