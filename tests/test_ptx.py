@@ -326,6 +326,25 @@ def test_local_memory_is_each_threads_own(offset):
             run(body, found)
 
 
+def test_constants_are_read_only_and_one_array_may_come_twice():
+    with pytest.raises(Fault, match="table, which is read-only"):
+        run("st.u32 [table], %r0;", block=1, variables=".const .align 4 .u32 table[4] = {1, 2, 3, 4};")
+    both, body = np.zeros(32, "u4"), "mad.lo.u64 %rd10, %rd9, 4, %rd{}; st.global.u32 [%rd10], %r0;"
+    run(body.format(0) + body.format(1), both, both, races=True)
+    assert both.tolist() == list(range(32))
+
+
+def test_arguments_have_the_parameters_type():
+    text = handwritten("st.global.f64 [%rd0], %fd1;", 2)
+    text = text.replace(".param .u64 p1", ".param .f64 p1").replace("ld.param.u64 %rd1,", "ld.param.f64 %fd1,")
+    found = np.zeros(1)
+    for value in (3, 3.5, np.float32(0.25)):
+        Program(text).launch(1, 1, [found, value])
+        assert found == value
+    with pytest.raises(ValueError, match=r"argument 0 is 1\.5"):
+        Program(text).launch(1, 1, [1.5, 1.5])
+
+
 def test_shared_memory_begins_as_nonsense():
     found = np.zeros(1)
     run("ld.shared.f64 %fd1, [tile]; st.global.f64 [%rd0], %fd1;", found, variables=".shared .align 8 .b8 tile[64];")

@@ -287,7 +287,10 @@ def test_subnormal_numbers_are_flushed_only_where_asked():
     assert (compute("add.ftz.f32 $d, $a, $a", "f32", ("f32", x)) == 0).all()
 
 
-@pytest.mark.parametrize("unknown", ["fma.rz.f64 $d, $a, $a, $a", "testp.finite.f64 %p1, $a", "add.rm.f64 $d, $a, $a"])
+@pytest.mark.parametrize(
+    "unknown",
+    ["fma.rz.f64 $d, $a, $a, $a", "testp.finite.f64 %p1, $a", "mov.u64 %rd3, %clock64", "add.rm.f64 $d, $a, $a"],
+)
 def test_unknown_instructions_are_refused_with_their_line(unknown):
     with pytest.raises(Untranslated, match=rf"line \d+: .*{unknown.split()[0]}"):
         compute(unknown, "f64", ("f64", doubles(1)))

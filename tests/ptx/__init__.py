@@ -62,6 +62,7 @@ class Program:
         array = np.zeros(int(np.prod([int(n) for n in sizes] or [1])), dtype)
         given = [number(v, dtype.str[1:]) for v in re.findall(r"[^\s{},]+", values or "")]
         array[: len(given)] = given
+        array.flags.writeable = space != "const"
         self.variables[name] = space, array
 
     def launch(self, grid, block, arguments, shared=0, entry=None, races=False, limit=10**7):
@@ -102,10 +103,12 @@ class _Launch:
             raise ValueError(f"{len(arguments)} arguments for {len(function.arguments)} parameters of {function.name}")
         given = {}
         for k, (name, value) in enumerate(zip(function.arguments, arguments, strict=True)):
-            size = function.parameters[name]
+            size, kind = function.parameters[name], function.kinds[name]
             if isinstance(value, np.ndarray):
                 value = self.memory.add(value, f"argument {k}")
-            if isinstance(value, float | np.floating):
+            if kind[0] != "f" and isinstance(value, float | np.floating):
+                raise ValueError(f"argument {k} is {value!r}, the parameter {name} of {function.name} is .{kind}")
+            if kind[0] == "f":
                 data = np.array(value, f"f{size}").tobytes()
             else:
                 data = int(value or 0).to_bytes(size, "little", signed=value is not None and value < 0)
@@ -137,12 +140,11 @@ class _Launch:
                         waiting[warp] = next(running[warp])
                     except StopIteration:
                         del running[warp]
-            alive = {warp: np.count_nonzero(warp.alive) for warp in running}
             free = []
             for name in {name for name, *_ in waiting.values()}:
                 there = [warp for warp, (other, *_) in waiting.items() if other == name]
-                wanted = waiting[there[0]][1] or sum(alive.values())
-                free += there if sum(alive[warp] for warp in there) >= wanted else []
+                wanted = waiting[there[0]][1] or LANES * len(running)
+                free += there if LANES * len(there) >= wanted else []
             if waiting and not free:
                 places = "; ".join(f"{w.name(int(w.alive.argmax()))} at {place[2]}" for w, place in waiting.items())
                 raise Fault(f"warps of a block wait at different barriers: {places}")

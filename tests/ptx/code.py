@@ -70,6 +70,8 @@ class Translation(Operations):
         if own is not None:
             return convert(self._read(identifier(operand)), own, dtype)
         if operand.startswith("%"):
+            if operand not in warp.SPECIAL:
+                raise self.unknown()
             return convert(f"W.special[{operand!r}]", "i4", dtype)
         if re.match(r"-?\d|0[fFdD]", operand):
             return self.constant(number(operand, dtype), dtype)

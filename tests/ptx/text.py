@@ -111,7 +111,7 @@ class Function:
 
     def __init__(self, program, kind, name, results, arguments, body, line):
         self.program, self.name, self.leave = program, name, "exit" if kind == "entry" else "ret"
-        self.registers, self.locals, self.parameters = {"%carry": "?"}, {}, {}
+        self.registers, self.locals, self.parameters, self.kinds = {"%carry": "?"}, {}, {}, {}
         self.blocks, self.labels, self.tables = [], {}, {}
         self.results, self.arguments = (self._declare_all(text) for text in (results, arguments))
         self._read(body, line)
@@ -134,7 +134,7 @@ class Function:
         if store is None:
             self.program.declare(text.strip())
         else:
-            store[name] = max(size, store.get(name, 0))
+            store[name], self.kinds[name] = max(size, store.get(name, 0)), kind
         return name
 
     def _read(self, body, line):

@@ -13,6 +13,8 @@ from .memory import LANES, UNORDERED, Fault
 FULL = np.ones(LANES, bool)
 LANE = np.arange(LANES, dtype="i4")
 LANEMASKS = {"eq": np.equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}
+SPECIAL = {f"%{name}.{axis}" for name in ("tid", "ntid", "ctaid", "nctaid") for axis in "xyz"}
+SPECIAL |= {"%laneid", "%warpid", "%dynamic_smem_size", *(f"%lanemask_{name}" for name in LANEMASKS)}
 BITS = np.left_shift(np.uint32(1), LANE.astype("u4"))
 
 
