@@ -309,20 +309,21 @@ def test_what_is_read_only_stays_so():
         run("st.global.f64 [%rd0], 0d0000000000000000;", array, block=1)
 
 
-@pytest.mark.parametrize("offset", [0, 24, 32, -8])
+@pytest.mark.parametrize("offset", [0, 24, 32, -8, 96, -96])
 def test_local_memory_is_each_threads_own(offset):
-    variables, found = ".local .align 8 .b8 depot[32];", np.zeros(32)
+    found = np.zeros(32)
     body = f"""
-    {variables}
-    mov.u64 %rd11, depot; cvta.local.u64 %rd12, %rd11; cvt.rn.f64.u32 %fd1, %r0;
-    st.local.f64 [%rd11+{offset}], %fd1; ld.f64 %fd2, [%rd12+{offset}];
+    .local .align 8 .b8 depot[32];
+    mov.u64 %rd11, depot; cvta.local.u64 %rd12, %rd11; cvt.rn.f64.u32 %fd1, %r0; setp.ne.u32 %p1, %r0, 9;
+    selp.s64 %rd13, 0, {offset}, %p1; add.s64 %rd11, %rd11, %rd13; add.s64 %rd12, %rd12, %rd13;
+    st.local.f64 [%rd11], %fd1; ld.f64 %fd2, [%rd12];
     mad.lo.u64 %rd10, %rd9, 8, %rd0; st.global.f64 [%rd10], %fd2;
     """
     if 0 <= offset <= 24:
         run(body, found)
         assert found.tolist() == list(range(32))
     else:
-        with pytest.raises(Fault, match=r"st\.local\.f64.*depot"):
+        with pytest.raises(Fault, match=r"st\.local\.f64.*thread 9 of block 0.*outside the thread's own part of depot"):
             run(body, found)
 
 
@@ -398,11 +399,11 @@ def test_a_shuffle_waits_for_the_threads_of_its_mask(way, source, mask, message)
 @pytest.mark.parametrize("count", [0, 5, 20, 24])
 def test_votes_of_a_part_of_a_warp(how, test, count):
     body = f"""
-    setp.lt.u32 %p1, %r0, {count};
-    vote.sync.{how}.pred %p2, %p1, 0xFFFFFF; selp.b32 %r1, 1, 0, %p2; {STORE}
+    setp.ge.u32 %p3, %r0, 24; @%p3 bra PAST; setp.lt.u32 %p1, %r0, {count};
+    vote.sync.{how}.pred %p2, %p1, 0xFFFFFF; selp.b32 %r1, 1, 0, %p2; {STORE} PAST: mov.u32 %r2, 0;
     """
     found = np.full(24, 9, "u4")
-    run(body, found, block=24)
+    run(body, found)
     assert (found == test(np.arange(24) < count)).all()
 
 
@@ -455,6 +456,11 @@ NEXT = "xor.b32 %r1, %r0, 1; cvt.u64.u32 %rd13, %r1; mad.lo.u64 %rd14, %rd13, 4,
             "st.shared.u32 [%rd12], %r0; {} st.shared.u32 [%rd14], %r0;",
             "thread 0 .* writes byte .* which thread 1 .* wrote",
         ),
+        (
+            "setp.eq.u32 %p4, %r0, 4; @%p1 ld.shared.u32 %r2, [tile]; @%p4 ld.shared.u32 %r2, [tile]; "
+            "{} @%p4 st.shared.u32 [tile], %r3;",
+            "thread 4 .* writes byte 0 of tile, which several threads read",
+        ),
         ("ld.shared.u32 %r2, [tile]; {} @%p1 st.shared.u32 [tile], %r0;", "writes .* which several threads read"),
     ],
 )
@@ -482,7 +488,7 @@ def test_a_barrier_orders_only_the_threads_it_names():
 
 def test_a_barrier_of_a_warp_orders_no_other_warp():
     body = "bar.warp.sync -1; xor.b32 %r1, %r0, 32; cvt.u64.u32 %rd13, %r1; mad.lo.u64 %rd14, %rd13, 4, %rd11;"
-    body = OWN + "st.shared.u32 [%rd12], %r0;" + body + "ld.shared.u32 %r2, [%rd14];"
+    body = OWN + "bar.warp.sync -1; st.shared.u32 [%rd12], %r0;" + body + "ld.shared.u32 %r2, [%rd14];"
     with pytest.raises(Fault, match=r"thread 32 of block 0 writes byte 128 of tile, which thread 0 of block 0 read"):
         run(body, block=64, variables=TILE, races=True)
     run(body.replace("bar.warp.sync -1", "bar.sync 0"), block=64, variables=TILE, races=True)

@@ -162,12 +162,13 @@ def test_bytes_and_funnels():
 @pytest.mark.parametrize("name", ["add", "sub"])
 def test_carries(name):
     a, b = samples("u64", 1), samples("u64", 2)
-    form = f"""{{ .reg .u32 lo, hi, a0, a1, b0, b1;
+    form = f"""{{ .reg .u32 lo, hi, top, a0, a1, b0, b1;
     mov.b64 {{a0, a1}}, $a; mov.b64 {{b0, b1}}, $b;
-    {name}.cc.u32 lo, a0, b0; {name}c.u32 hi, a1, b1;
-    mov.b64 $d, {{lo, hi}}; }} mov.b64 $d, $d"""
+    {name}.cc.u32 lo, a0, b0; {name}c.cc.u32 hi, a1, b1; {name}c.u32 top, 0, 0;
+    mov.b64 $d, {{hi, top}}; }} mov.b64 $d, $d"""
     found = compute(form, "u64", ("u64", a), ("u64", b))
-    np.testing.assert_array_equal(found, a + b if name == "add" else a - b)
+    rows = zip(a.tolist(), b.tolist(), strict=True)
+    assert found.tolist() == [wrapped((x + y if name == "add" else x - y) >> 32, "u64") for x, y in rows]
 
 
 @pytest.mark.parametrize("kind", ["u32", "u64"])
@@ -213,6 +214,13 @@ def test_fused_multiply_add_in_single_precision(mode):
             assert d <= exact < above
         else:
             assert below < exact <= d
+
+
+def test_a_sum_next_to_the_middle_of_two_floats_is_rounded_once():
+    """24929 * 673 / 2^24 = 1 + 2^-24, the middle between 1 and the next float32; float64 drops an added 2^-60."""
+    a, b, c = np.full(THREADS, 24929.0), np.full(THREADS, 673 / 2**24), np.repeat([2.0**-60, -(2.0**-60)], THREADS // 2)
+    found = compute("fma.rn.f32 $d, $a, $b, $c", "f32", ("f32", a), ("f32", b), ("f32", c))
+    assert found.tolist() == [1 + 2.0**-23] * (THREADS // 2) + [1.0] * (THREADS // 2)
 
 
 def test_minimum_and_maximum_of_nan_and_of_two_zeros():
