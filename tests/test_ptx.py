@@ -206,6 +206,7 @@ def test_a_call_of_threads_that_parted():
     @%p1 bra AFTER;
     { .param .b64 in; .param .b64 out; st.param.b64 [in], %rd9;
     call.uni (out), square, (in); ld.param.b64 %rd9, [out]; }
+    { .param .align 8 .b8 in[16]; }
     AFTER: st.global.u64 [%rd10], %rd9;
     """
     found = np.full(32, -1)

@@ -121,10 +121,10 @@ class Warp:
         callee, given, back = block.callee
         inner, windows = self.frame(callee)
         for name, argument in zip(callee.arguments, given, strict=True):
-            inner["_" + name][:] = registers["_" + argument]
+            inner["_" + name][:] = registers["_" + argument][:, : callee.parameters[name]]
         mask = yield from self.run(callee, mask, inner)
         for name, result in zip(callee.results, back, strict=True):
-            registers["_" + result][mask] = inner["_" + name][mask]
+            registers["_" + result][mask, : callee.parameters[name]] = inner["_" + name][mask]
         if windows:
             self.memory.remove(windows)
         return mask
