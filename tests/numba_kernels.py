@@ -7,6 +7,7 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 from numba import float32, float64, int32, int64, types
 
 from rnndyn.kernels.cuda import MISSING, _device, cuda
@@ -40,6 +41,20 @@ def compile_all(folder):
         with _device((9, 0)):
             text, _ = cuda.compile_ptx(kernel, signature, cc=(9, 0))
         Path(folder, f"{kernel.__name__}.ptx").write_text(text)
+
+
+def call_entries():
+    """Run entries as on a GPU; fails where the numbers are not right."""
+    from emulated import Entry
+
+    source, found = np.arange(12.0).reshape(4, 3), np.zeros((4, 2))
+    entry = Entry(copy, races=True)
+    entry[1, 4]((1, 0), (found, source))
+    assert found.tolist() == [[0, 0], [0, 6], [0, 12], [0, 18]]
+    assert entry.program.instructions > 0
+    x, out = np.ones(64), np.zeros(64)
+    Entry(sums)[1, 64, None, 64 * 8](x, out)
+    assert (out == 1064).all()
 
 
 def sums(x, out):

@@ -16,18 +16,27 @@ from support import ROOT
 ABSENT = 77  # exit status of a process that found no compiler
 
 
+def compiler(call):
+    """Run a function call of numba_kernels.py in a process of its own; skip where it finds no compiler."""
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    command = [sys.executable, "-c", f"import numba_kernels; numba_kernels.{call}"]
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if process.returncode == ABSENT:
+        pytest.skip(process.stderr.strip())
+    assert process.returncode == 0, process.stderr
+
+
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """A function: name -> the program of a kernel of numba_kernels.py."""
     folder = tmp_path_factory.mktemp("ptx")
-    code = f"import numba_kernels; numba_kernels.compile_all({str(folder)!r})"
-    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
-    if process.returncode == ABSENT:
-        pytest.skip(process.stderr.strip())
-    assert process.returncode == 0, process.stderr
+    compiler(f"compile_all({str(folder)!r})")
     return lambda name: Program((folder / f"{name}.ptx").read_text())
+
+
+def test_an_entry_is_called_as_on_a_gpu(compiled):
+    compiler("call_entries()")
 
 
 @pytest.mark.parametrize("races", [False, True])
