@@ -1,0 +1,117 @@
+"""The kernels as compiled for a GPU, PTX for compute capability 9.0, run by the tests' emulator beside the CPU.
+
+What the simulator cannot see is tested here: addresses, votes, shuffles and barriers of the compiled code. Results
+agree to rounding: a GPU's compiler fuses other products and sums than a processor's.
+"""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cuda_support import CASES, STEPS, finish, need_compiler, quantity, start
+from support import assert_same_result, rounding
+
+LANES = {
+    ("tanh", 2, 1, "float64"): ("trajectory", "lyapunov adaptive", "ragged", "gradients"),
+    ("lstm", 3, 1, "float64"): ("lyapunov", "gradients in parts"),
+    ("tanh", 9, 0, "float64"): ("last state", "lyapunov all adaptive", "covariant", "gradients"),  # sizes as arguments
+    ("GatedAntisymmetric", 2, 1, "float32"): ("lyapunov", "gradients"),
+}
+BLOCKS = {
+    ("tanh", 17, 1, "float64"): ("trajectory", "lyapunov all adaptive"),
+    ("lstm", 5, 1, "float32"): ("last state", "ragged"),
+    ("relu", 18, 0, "float64"): ("lyapunov",),  # dead units: new directions
+}
+POINTS = 37  # a warp and a part of one
+WAYS = {"shared memory": (1, False), "global memory": (1, True), "two warps": (2, False)}
+
+
+def run_lanes(path):
+    """Write results of one network a thread."""
+    need_compiler()
+    import rnndyn as rd
+    from emulated import emulated
+
+    found = {}
+    with emulated() as gpu:
+        for case, names in LANES.items():
+            for name in names:
+                found[name, case] = quantity(rd, name, *case, "cuda", points=POINTS)
+        found["ran"] = found["lyapunov", CASES[4]].ran
+        found["copies"] = gpu.copies
+    Path(path).write_bytes(pickle.dumps(found))
+
+
+def run_blocks(path):
+    """Write results of one network a block, looking for races."""
+    need_compiler()
+    import rnndyn as rd
+    from emulated import emulated
+
+    from rnndyn.kernels import block_run, cuda, target
+
+    target.BLOCKS, bytes_, found = 1, cuda.shared_bytes, {}
+    for way, (warps, far) in WAYS.items():
+        block_run._warps = lambda columns, warps=warps: warps
+        cuda.shared_bytes = (lambda: 0) if far else bytes_
+        with emulated(races=True):
+            for case, names in BLOCKS.items() if way == "two warps" else [next(iter(BLOCKS.items()))]:
+                for name in names:
+                    found[way, name, case] = quantity(rd, name, *case, "cuda", points=2)
+    Path(path).write_bytes(pickle.dumps(found))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """(of lanes, of blocks)."""
+    paths = [tmp_path_factory.mktemp("emulated") / name for name in ("lanes", "blocks")]
+    processes = [start("test_cuda_emulated", f"run_{path.name}({str(path)!r})") for path in paths]
+    for process in processes:
+        finish(process)
+    return [pickle.loads(path.read_bytes()) for path in paths]
+
+
+def assert_close(found, case, expected):
+    """Equal to rounding, grown over the steps as far as it does in these networks."""
+    if isinstance(found, dict):
+        found, expected = tuple(found.values()), tuple(expected.values())
+    if isinstance(found, tuple):
+        for one, other in zip(found, expected, strict=True):
+            assert_close(one, case, other)
+        return
+    if found is None:
+        assert expected is None
+        return
+    assert found.dtype == expected.dtype
+    tolerance = rounding(STEPS, 10, growth=100, eps=np.finfo(case[3]).eps)
+    scale = np.max(np.abs(expected), where=np.isfinite(expected), initial=1.0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize(("name", "case"), [(name, case) for case, names in LANES.items() for name in names])
+def test_a_thread_a_network_equals_the_cpu(results, name, case):
+    import rnndyn as rd
+
+    assert_close(results[0][name, case], case, quantity(rd, name, *case, "python", points=POINTS))
+
+
+@pytest.mark.parametrize(("name", "case"), [(name, case) for case, names in BLOCKS.items() for name in names])
+def test_a_block_a_network_equals_the_cpu(results, name, case):
+    import rnndyn as rd
+
+    assert_close(results[1]["two warps", name, case], case, quantity(rd, name, *case, "python", points=2))
+
+
+def test_the_way_of_a_block_is_in_no_bit(results):
+    case, names = next(iter(BLOCKS.items()))
+    for name in names:
+        one, *others = (results[1][way, name, case] for way in WAYS)
+        for other in others:
+            assert_same_result(other, one)
+
+
+def test_arrays_are_copied_once_and_the_result_tells_the_gpu(results):
+    assert results[0]["ran"] == "float64 on an emulated GPU"
+    runs = sum(len(names) for names in LANES.values())
+    assert results[0]["copies"] < 20 * runs
