@@ -77,7 +77,8 @@ class Comparison:
         for name, worker in self.workers.items():
             place = "cpu" if name == "rnndyn, CPU" else self.device
             function = "ours_rows" if name.startswith("rnndyn") else "peer_rows"
-            limit = 2 * self.seconds + 30  # a form under way may end; then the process is stopped
+            # a form under way may end, then the process is stopped; this package compiles four times or more
+            limit = (6 if function == "ours_rows" else 2) * self.seconds
             given = (name, row, dtype, place, against, self.seconds)
             why = worker.ask("gpu_contenders", function, *given, limit=limit, take=take)
             if why:

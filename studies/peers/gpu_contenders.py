@@ -9,7 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 
 from gpu_rows import Row
@@ -22,6 +22,8 @@ REPEATS, ENOUGH = 15, 1.0
 """Timed calls at most, and seconds after which three are enough."""
 ELSEWHERE = ("on threads", "one at a time")
 """Forms of the peers that help a processor only."""
+SLOW = ("compiled", "by entries")
+"""Forms that take long to compile, and are tried last: a process that is stopped meanwhile has done the others."""
 
 
 class Ours:
@@ -140,24 +142,43 @@ def reference(row: Row) -> Iterator[dict]:
     yield gpu_checks.reference(data(row))
 
 
+def told(error: Exception) -> str:
+    """An error in one line."""
+    text = str(error).strip().splitlines()
+    return str(error) if isinstance(error, Left) else f"{type(error).__name__}: {text[0] if text else ''}"[:300]
+
+
+def attempt(form: str, compared: Callable[[], dict], timed: Callable[[], dict]) -> dict:
+    """One form: compared, then timed; or why it is `refused`."""
+    try:
+        checks = compared()
+        return {"form": form, "checks": checks, **timed()}
+    except Exception as error:
+        return {"form": form, "refused": told(error)}
+
+
 def ours_rows(
     label: str, row: Row, dtype: str, device: str, against: dict, seconds: float
 ) -> Iterator[tuple[str, dict]]:
     """This package, named `label`: QR at each step and as it chooses."""
     import gpu_checks
 
-    until = time.monotonic() + seconds
     work = data(row).on(device, dtype)
     for every in (1, None) if work.is_spectrum else (None,):
-        name = f"{label}, own interval" if work.is_spectrum and every is None else label
-        checks = gpu_checks.check(work, lambda w, every=every: gpu_checks.ours_out(w, every), against, careful=True)
-        found = measured(lambda w, every=every: Ours(w, every), work, row.start(), until, largest=True)
-        form = "public functions" if not work.is_spectrum else f"qr_every={every}"
-        yield name, {"form": form, "checks": checks, **found}
+        own = work.is_spectrum and every is None
+        run = partial(gpu_checks.ours_out, every=every)
+
+        def timed(every=every):
+            until = time.monotonic() + seconds / 2  # compiling, for the comparison, does not count
+            return measured(partial(Ours, every=every), work, row.start(), until, largest=True)
+
+        form = f"qr_every={every}" if work.is_spectrum else "public functions"
+        compared = partial(gpu_checks.check, work, run, against, careful=True)
+        yield f"{label}, own interval" if own else label, attempt(form, compared, timed)
 
 
 def peer_forms(library: str, work: Workload, device: str) -> dict[str, Callable]:
-    """What is tried of a peer: as written first, the one that is best on a processor, the others."""
+    """What is tried of a peer: as written first, the one that is best on a processor, the others, the slow ones."""
     try:
         if library == "JAX":
             import jax
@@ -176,8 +197,8 @@ def peer_forms(library: str, work: Workload, device: str) -> dict[str, Callable]
     module = import_module("jax_peer" if library == "JAX" else "torch_peer")
     makes = {n: m for n, m in module.variants(work).items() if not any(words in n for words in ELSEWHERE)}
     picks = module.PICKS.get(work.key) or module.PICKS[work.kind]
-    first, best = (form for form, _ in picks)
-    order = dict.fromkeys(name for name in (first, best, *makes) if name in makes)
+    order = [name for name in dict.fromkeys([*(form for form, _ in picks), *makes]) if name in makes]
+    order.sort(key=lambda name: any(words in name for words in SLOW))
     return {name: makes[name] for name in order}
 
 
@@ -193,12 +214,5 @@ def peer_rows(
         if time.monotonic() > until:
             yield library, {"form": form, "refused": f"not tried: {seconds:.0f} s were over"}
             continue
-        try:
-            checks = gpu_checks.check(work, lambda w, make=make: make(w, w.batch)(), against)
-            found = measured(lambda w, make=make: Theirs(w, make), work, row.start(), until)
-            yield library, {"form": form, "checks": checks, **found}
-        except Left as error:
-            yield library, {"form": form, "refused": str(error)}
-        except Exception as error:
-            text = str(error).strip().splitlines()
-            yield library, {"form": form, "refused": f"{type(error).__name__}: {text[0] if text else ''}"[:300]}
+        compared = partial(gpu_checks.check, work, lambda w, make=make: make(w, w.batch)(), against)
+        yield library, attempt(form, compared, partial(measured, partial(Theirs, make=make), work, row.start(), until))
