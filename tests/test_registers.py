@@ -1,7 +1,9 @@
 """The table of registers: what is compiled, what ptxas tells, the page; one kernel compiled and assembled in truth."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,11 +22,13 @@ ptxas info    : Compile time = 2846.793 ms
 @pytest.fixture
 def registers(monkeypatch):
     monkeypatch.syspath_prepend(str(STUDY))
-    monkeypatch.delitem(sys.modules, "registers", raising=False)
-    import registers
-
-    yield registers
-    sys.modules.pop("registers", None)
+    own = [path.stem for path in STUDY.glob("*.py")]
+    for name in own:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    names = [import_module(name) for name in ("jobs", "assembler", "registers")]
+    yield SimpleNamespace(**{name: value for module in names for name, value in vars(module).items()})
+    for name in own:
+        sys.modules.pop(name, None)
 
 
 def test_every_cell_is_compiled_for_one_device_and_one_of_each_shape_for_the_others(registers):
