@@ -169,6 +169,57 @@ def test_a_measured_table_outlives_a_run_without_a_gpu(study, result, tmp_path, 
     assert (tmp_path / "gpu.md").read_text() == before
 
 
+@pytest.fixture
+def on_a_gpu(study, result, monkeypatch, tmp_path):
+    """`gpu.main` on an invented GPU whose contenders are invented too; returns (call, rows that were measured)."""
+    device = study.device.Device(**result["machine"]["device"])
+    measured = []
+
+    class Comparison:
+        def __init__(self, where, seconds):
+            assert where == "cuda"
+
+        def reference(self, row):
+            return "no reference" if row.key == "elman128" else {}
+
+        def measure(self, row, dtype, against):
+            measured.append((row.key, dtype))
+            return result["rows"][0] | {"key": row.key, "dtype": dtype}
+
+        def stop(self):
+            measured.append("stopped")
+
+    monkeypatch.setattr(study.gpu, "gpu_or_reason", lambda: (True, device.name))
+    monkeypatch.setattr(study.gpu, "Comparison", Comparison)
+    monkeypatch.setattr(study.device, "gpu", lambda: device)
+    return lambda *more: study.gpu.main(["--output", str(tmp_path), *more]), measured
+
+
+def test_stored_rows_are_kept_and_missing_ones_measured(study, on_a_gpu, tmp_path, capsys, monkeypatch):
+    call, measured = on_a_gpu
+    assert call("--only", "elman8", "--dtypes", "float64") == 0
+    assert measured == [("elman8", "float64"), "stopped"]
+    del measured[:]
+    assert call("--keep") == 0
+    every = {(row.key, dtype) for row in study.gpu_rows.ROWS for dtype in study.gpu_rows.DTYPES}
+    assert set(measured) == every - {("elman8", "float64"), ("elman128", "float64"), ("elman128", "float32")} | {
+        "stopped"
+    }
+    assert "nothing to compare with: no reference" in capsys.readouterr().out
+    assert len(json.loads((tmp_path / "gpu.json").read_text())["rows"]) == len(every) - 2
+    other = replace(study.device.gpu(), name="another GPU")
+    monkeypatch.setattr(study.device, "gpu", lambda: other)
+    with pytest.raises(SystemExit, match="measured on a GPU"):
+        call("--keep")
+
+
+def test_no_row_is_begun_after_the_time(on_a_gpu, capsys):
+    call, measured = on_a_gpu
+    assert call("--minutes", "0") == 0
+    assert measured == [("scalar", "float64"), ("scalar", "float32"), "stopped"]
+    assert "Not begun within 0 minutes: scalar1e6, elman2," in capsys.readouterr().out
+
+
 def test_the_committed_table_is_that_of_the_stored_result(study):
     folder = STUDY.parents[1] / "reports" / "performance"
     stored = json.loads((folder / "gpu.json").read_text())

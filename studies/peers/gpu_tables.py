@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from device import floors
 from gpu_rows import DTYPES, ROWS
 from tables import grid, number, ratio, times
@@ -124,6 +126,7 @@ def floor_wanted(wanted) -> str:
     return "-" if wanted.wanted_floor is None else f"{wanted.wanted_floor:g}"
 
 
+@cache
 def title_of(wanted) -> str:
     """A row's title, without its data."""
     return wanted.workload(2).title
