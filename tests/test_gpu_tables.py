@@ -294,6 +294,17 @@ def test_networks_grow_as_far_as_memory_allows(study):
         measured(0)
 
 
+@pytest.mark.parametrize(("largest", "networks"), [(True, 4096), (False, 16)])
+def test_a_peer_runs_as_many_networks_as_suit_it_and_this_package_all(study, monkeypatch, largest, networks):
+    row = next(row for row in study.gpu_rows.ROWS if row.key == "elman2")
+    work, contenders = replace(row, points=4096).workload(), study.gpu_contenders
+    monkeypatch.setattr(contenders, "once", lambda call: 1e-9 * call.__self__.work.batch**2)  # the fewer the faster
+    until = time.monotonic() + 60
+    found = contenders.measured(lambda w: Fake(w, 1 << 20), work, 16, until, largest)
+    assert found["networks"] == networks
+    assert found["call_ns"] == pytest.approx(networks / work.steps)
+
+
 def test_wrong_results_are_refused_and_right_ones_are_not(study):
     checks, row = study.gpu_checks, next(row for row in study.gpu_rows.ROWS if row.key == "elman2")
     work = row.tiny().workload()
