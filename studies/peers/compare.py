@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import jax_peer
 import numpy as np
 import ours
 import package_peers
@@ -46,6 +45,8 @@ def checked(work: Workload, who: str, errors: dict[str, float]) -> dict[str, flo
 
 def reference(small: Workload) -> tuple:
     """What JAX's first form finds, which all others are compared with."""
+    import jax_peer  # only now: `short` and `error` serve where there is no JAX, too
+
     make = next(iter(jax_peer.variants(small).values()))
     return make(small, small.batch)()
 

@@ -39,7 +39,7 @@ def make_scalar(work: Workload, chunk: int, block: int, unroll: int, mapped: boo
     w, b, h = (work.arrays[name].reshape(-1) for name in ("weight_hh", "bias_hh", "state"))
     one = jax.vmap(lambda w, b, h: tuple(x[0] for x in run(w[None], b[None], h[None])))
     batched = one if mapped else run
-    return chunked(jax.jit(batched), (w, b, h), chunk, (0, 0, 0), 0)
+    return chunked(jax.jit(batched), (w, b, h), chunk, (0, 0, 0), 0, work.device)
 
 
 # Gradients
@@ -68,8 +68,10 @@ def make_bptt_autodiff(work: Workload, chunk: int, layout: str) -> Callable:
 
     w, b, state, cotangent = (work.arrays[k] for k in ("weight_hh", "bias_hh", "state", "cotangent"))
     if layout == "rows":
-        return chunked(jax.jit(jax.vmap(gradient)), (w, b, state, cotangent), chunk, (0, 0, 0, 0), 0)
-    return chunked(jax.jit(gradient), (w.transpose(1, 2, 0), b.T, state.T, cotangent.T), chunk, (2, 1, 1, 1), -1)
+        return chunked(jax.jit(jax.vmap(gradient)), (w, b, state, cotangent), chunk, (0, 0, 0, 0), 0, work.device)
+    return chunked(
+        jax.jit(gradient), (w.transpose(1, 2, 0), b.T, state.T, cotangent.T), chunk, (2, 1, 1, 1), -1, work.device
+    )
 
 
 def make_bptt_by_hand(work: Workload, chunk: int, layout: str, late: bool) -> Callable:
@@ -106,5 +108,7 @@ def make_bptt_by_hand(work: Workload, chunk: int, layout: str, late: bool) -> Ca
 
     w, b, state, cotangent = (work.arrays[k] for k in ("weight_hh", "bias_hh", "state", "cotangent"))
     if rows:
-        return chunked(jax.jit(jax.vmap(gradient)), (w, b, state, cotangent), chunk, (0, 0, 0, 0), 0)
-    return chunked(jax.jit(gradient), (w.transpose(1, 2, 0), b.T, state.T, cotangent.T), chunk, (2, 1, 1, 1), -1)
+        return chunked(jax.jit(jax.vmap(gradient)), (w, b, state, cotangent), chunk, (0, 0, 0, 0), 0, work.device)
+    return chunked(
+        jax.jit(gradient), (w.transpose(1, 2, 0), b.T, state.T, cotangent.T), chunk, (2, 1, 1, 1), -1, work.device
+    )

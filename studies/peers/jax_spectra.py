@@ -8,6 +8,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from calls import Call
 from jax import lax
 from workloads import Workload
 
@@ -160,31 +161,36 @@ def spectrum(weights, state, frame, *, step, qr, steps, transient, interval):
         frame, lengths = qr(frame)
         return (state, frame, sums + jnp.log(lengths)), None
 
-    zero = jnp.zeros(frame.shape[1:])
+    zero = jnp.zeros(frame.shape[1:], frame.dtype)
     state, frame, _ = lax.scan(partial(body, interval=1), (state, frame, zero), None, length=transient)[0]
     blocks = steps // interval
     state, frame, sums = lax.scan(partial(body, interval=interval), (state, frame, zero), None, length=blocks)[0]
     return sums / steps, state
 
 
-def chunked(function: Callable, arrays: tuple, chunk: int, axes: tuple, out_axis: int) -> Callable:
-    """A call that runs `function` over the batch in pieces of `chunk` networks and waits for the results."""
-    batch = arrays[0].shape[axes[0]]
+def chunked(function: Callable, arrays: tuple, chunk: int, axes: tuple, out_axis: int, device: str) -> Call:
+    """A call that runs `function` over the batch on a device, in pieces of `chunk` networks."""
+    batch, place = arrays[0].shape[axes[0]], jax.devices(device)[0]
     pieces = [
         tuple(
-            jax.device_put(np.ascontiguousarray(np.take(a, range(s, min(s + chunk, batch)), axis=x)))
+            np.ascontiguousarray(np.take(a, range(s, min(s + chunk, batch)), axis=x))
             for a, x in zip(arrays, axes, strict=True)
         )
         for s in range(0, batch, chunk)
     ]
 
-    def call():
-        outs = [jax.block_until_ready(function(*piece)) for piece in pieces]
+    def load():
+        return jax.block_until_ready([jax.device_put(piece, place) for piece in pieces])
+
+    def compute(loaded):
+        return [jax.block_until_ready(function(*piece)) for piece in loaded]
+
+    def fetch(outs):
         return tuple(
             np.concatenate([np.moveaxis(np.asarray(o[k]), out_axis, 0) for o in outs]) for k in range(len(outs[0]))
         )
 
-    return call
+    return Call(load, compute, fetch)
 
 
 def make_spectrum(work: Workload, chunk: int, layout: str, qr: Callable) -> Callable:
@@ -192,16 +198,16 @@ def make_spectrum(work: Workload, chunk: int, layout: str, qr: Callable) -> Call
     how = {"steps": work.steps, "transient": work.transient, "interval": work.interval}
     run = partial(spectrum, step=STEPS[work.kind, layout], qr=qr, **how)
     w, b, state = work.arrays["weight_hh"], work.arrays["bias_hh"], work.arrays["state"]
-    eye = np.eye(state.shape[1], work.columns)
+    eye = np.eye(state.shape[1], work.columns, dtype=state.dtype)
     if layout == "one":
         single = jax.jit(lambda w, b, s: tuple(out[None] for out in run((w[0], b[0]), s[0], jnp.asarray(eye))))
-        return chunked(single, (w, b, state), 1, (0, 0, 0), 0)
+        return chunked(single, (w, b, state), 1, (0, 0, 0), 0, work.device)
     if layout == "rows":
         mapped = jax.jit(jax.vmap(lambda w, b, s: run((w, b), s, jnp.asarray(eye))))
-        return chunked(mapped, (w, b, state), chunk, (0, 0, 0), 0)
+        return chunked(mapped, (w, b, state), chunk, (0, 0, 0), 0, work.device)
 
     def last(w, b, s):
         return run((w, b), s, jnp.broadcast_to(jnp.asarray(eye)[..., None], (*eye.shape, s.shape[-1])))
 
     arrays = (w.transpose(1, 2, 0), b.T, state.T)
-    return chunked(jax.jit(last), arrays, chunk, (2, 1, 1), -1)
+    return chunked(jax.jit(last), arrays, chunk, (2, 1, 1), -1, work.device)

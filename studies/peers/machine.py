@@ -25,10 +25,10 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries compared."""
+def versions(more: tuple[str, ...] = ()) -> dict[str, str]:
+    """Versions of Python, of the libraries compared, and of `more` packages."""
     found = {"Python": platform.python_version()}
-    for name in ("rnndyn", "numba", "numpy", "scipy", "jax", "jaxlib", "torch", "pynamicalsys", "lyapax"):
+    for name in ("rnndyn", "numba", "numpy", "scipy", "jax", "jaxlib", "torch", "pynamicalsys", "lyapax", *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

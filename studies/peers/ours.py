@@ -25,20 +25,25 @@ def weights_of(work: Workload) -> dict[str, np.ndarray]:
     return {name: work.arrays[name] for name in ("weight_hh", "bias_hh")}
 
 
+def where(work: Workload, threads: int | None) -> dict:
+    """Start, device, dtype and threads of a call."""
+    return {"state": work.arrays["state"], "device": work.device, "dtype": work.dtype, "threads": threads}
+
+
 def lyapunov(work: Workload, every: int | None, threads: int | None = None, **more):
     """`rd.lyapunov` of a workload with QR every `every` steps (None: rnndyn's own choice)."""
-    how = {"steps": work.steps, "transient": work.transient, "state": work.arrays["state"], "threads": threads}
-    return rd.lyapunov(cell_of(work), weights_of(work), k=work.columns, qr_every=every, **how, **more)
+    how = {"steps": work.steps, "transient": work.transient, **where(work, threads)}
+    return rd.lyapunov(cell_of(work), weights_of(work), k=work.columns, qr_every=every, **how | more)
 
 
-def make(work: Workload, threads: int, every: int | None = 1) -> Callable:
+def make(work: Workload, threads: int | None, every: int | None = 1) -> Callable:
     """The timed call: (exponents (B, K),), or gradients (B, 4N, N) and (B, 4N); a scalar needs no QR."""
     if work.kind != "bptt":
         return lambda: (lyapunov(work, None if work.kind == "scalar" else every, threads).exponents,)
-    how = {"cotangent_last": work.arrays["cotangent"], "steps": work.steps, "state": work.arrays["state"]}
+    how = {"cotangent_last": work.arrays["cotangent"], "steps": work.steps, **where(work, threads)}
 
     def gradients():
-        found = rd.gradients(cell_of(work), weights_of(work), threads=threads, **how)
+        found = rd.gradients(cell_of(work), weights_of(work), **how)
         return found.weights["weight_hh"], found.weights["bias_hh"]
 
     return gradients
@@ -47,7 +52,7 @@ def make(work: Workload, threads: int, every: int | None = 1) -> Callable:
 def last_state(work: Workload) -> np.ndarray:
     """State (B, S) after all steps."""
     steps = work.steps + work.transient
-    return rd.trajectory(cell_of(work), weights_of(work), steps=steps, state=work.arrays["state"])[..., -1, :]
+    return rd.trajectory(cell_of(work), weights_of(work), steps=steps, **where(work, None))[..., -1, :]
 
 
 def interval(work: Workload, threads: int) -> float:
@@ -105,8 +110,8 @@ def product_calls(work: Workload, threads: int) -> dict[str, tuple[Callable, int
         return lambda: lyapunov(work.part(steps=4, transient=transient), endless, threads)
 
     def orbit(steps):
-        how = {"steps": steps, "state": fewer.arrays["state"], "threads": threads}
-        return lambda: rd.trajectory(cell_of(fewer), weights_of(fewer), **how)
+        how = where(fewer, threads)
+        return lambda: rd.trajectory(cell_of(fewer), weights_of(fewer), steps=steps, **how)
 
     return {
         "tangent, short": (tangent(short), work.batch, short),

@@ -52,7 +52,7 @@ def make_scalar(work: Workload, chunk: int, in_place: bool, compiled: int = 0) -
         return (total / work.steps)[:, None], h[:, None]
 
     arrays = tuple(work.arrays[name].reshape(-1) for name in ("weight_hh", "bias_hh", "state"))
-    return chunked(run_in_place if in_place else run, arrays, chunk, False)
+    return chunked(run_in_place if in_place else run, arrays, chunk, False, work.device)
 
 
 # Gradients
@@ -72,7 +72,7 @@ def make_bptt_autograd(work: Workload, chunk: int, layout: tuple) -> Callable:
         return torch.autograd.grad((torch.cat([h, c], axis) * cotangent).sum(), (w, b))
 
     arrays = tuple(work.arrays[k] for k in ("weight_hh", "bias_hh", "state", "cotangent"))
-    return chunked(run, arrays, chunk, layout is LAST)
+    return chunked(run, arrays, chunk, layout is LAST, work.device)
 
 
 def make_bptt_by_hand(work: Workload, chunk: int, layout: tuple, compiled: bool = False) -> Callable:
@@ -116,4 +116,4 @@ def make_bptt_by_hand(work: Workload, chunk: int, layout: tuple, compiled: bool 
         return d_w, d_b
 
     arrays = tuple(work.arrays[k] for k in ("weight_hh", "bias_hh", "state", "cotangent"))
-    return chunked(run, arrays, chunk, last)
+    return chunked(run, arrays, chunk, last, work.device)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from calls import Call
 from workloads import Workload
 
 # Orthogonalisation: V -> (Q, diagonal of R)
@@ -34,7 +35,7 @@ def cholesky_twice(v):
 
 def mgs_last(v):
     """Modified Gram-Schmidt of `V (n, m, B)` in place, one column at a time against all later ones."""
-    lengths = torch.empty(v.shape[1:], dtype=v.dtype)
+    lengths = torch.empty_like(v[0])
     for j in range(v.shape[1]):
         column = v[:, j]
         torch.sum(column * column, 0, out=lengths[j])
@@ -125,20 +126,30 @@ def pieces_of(arrays: tuple, chunk: int, last: bool) -> list[tuple]:
     return list(zip(*(t.split(chunk, -1 if last else 0) for t in tensors), strict=True))
 
 
-def chunked(function: Callable, arrays: tuple, chunk: int, last: bool, workers: int = 1) -> Callable:
-    """A call that runs `function` over the batch in pieces of `chunk` networks, `workers` pieces at the same time.
+def chunked(function: Callable, arrays: tuple, chunk: int, last: bool, device: str, workers: int = 1) -> Call:
+    """A call that runs `function` over the batch on a device, `chunk` networks a piece, `workers` at the same time.
 
     LAPACK takes the matrices of a batch one after the other on one thread: several threads of one's own help it.
     """
     pieces = [tuple(t.contiguous() for t in piece) for piece in pieces_of(arrays, chunk, last)]
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) if workers > 1 else None
 
-    def call():
-        outs = list((pool.map if pool else map)(lambda piece: function(*piece), pieces))
-        axis = -1 if last else 0
-        return tuple(torch.cat([o[k] for o in outs], axis).movedim(axis, 0).numpy() for k in range(len(outs[0])))
+    def wait(what):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return what
 
-    return call
+    def load():
+        return wait([tuple(t.to(device) for t in piece) for piece in pieces])
+
+    def compute(loaded):
+        return wait(list((pool.map if pool else map)(lambda piece: function(*piece), loaded)))
+
+    def fetch(outs):
+        axis = -1 if last else 0
+        return tuple(torch.cat([o[k] for o in outs], axis).movedim(axis, 0).cpu().numpy() for k in range(len(outs[0])))
+
+    return Call(load, compute, fetch)
 
 
 def compile_afresh(*functions: Callable):
@@ -168,7 +179,7 @@ def make_spectrum(
     @torch.no_grad()
     def run(w, b, state):
         n, k = state.shape[0] if last else state.shape[1], work.columns
-        eye = torch.eye(n, k, dtype=state.dtype)
+        eye = torch.eye(n, k, dtype=state.dtype, device=state.device)
         frame = eye[..., None].repeat(1, 1, state.shape[-1]) if last else eye.repeat(state.shape[0], 1, 1)
         zero = torch.zeros_like(frame[0] if last else frame[:, 0])
         sums = zero
@@ -181,4 +192,4 @@ def make_spectrum(
         return sums / work.steps, state
 
     arrays = tuple(work.arrays[k] for k in ("weight_hh", "bias_hh", "state"))
-    return chunked(run, arrays, chunk, last, torch.get_num_threads() if pooled else 1)
+    return chunked(run, arrays, chunk, last, work.device, torch.get_num_threads() if pooled else 1)

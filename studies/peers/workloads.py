@@ -17,8 +17,8 @@ GAIN = 2.0
 LARGE = 32
 """Units from which peers' forms unrolled over columns are not tried: they take minutes to compile."""
 
-TANH_FLOPS = 40
-"""Operations of one tanh or logistic function: range reduction, polynomial of degree 13, one division."""
+TANH_FLOPS = {"float64": 40, "float32": 34}
+"""Operations of one tanh or logistic function: range reduction, polynomial of degree 13 (7), one division."""
 
 WANTED = {
     "first": {"scalar": 4.5, "elman2": 40, "elman8": 30, "lstm8": 20, "bptt8": 8},
@@ -47,7 +47,7 @@ class Workload:
     """One line of the tables: `batch` networks of `units` units over `transient + steps` steps.
 
     columns: exponents. peer_steps: steps of a peer's call, fewer where it takes seconds; a multiple of 16. interval:
-    steps between a peer's orthogonalisations.
+    steps between a peer's orthogonalisations. device: where it runs, on all sides.
     """
 
     key: str
@@ -61,6 +61,17 @@ class Workload:
     peer_steps: int
     arrays: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     interval: int = 1
+    device: str = "cpu"
+
+    def on(self, device: str, dtype: str) -> Workload:
+        """The same workload on a device ("cpu" or "cuda"), its arrays float64 or float32."""
+        arrays = {name: array.astype(dtype, copy=False) for name, array in self.arrays.items()}
+        return replace(self, device=device, arrays=arrays)
+
+    @property
+    def dtype(self) -> str:
+        """float64 or float32."""
+        return str(self.arrays["state"].dtype)
 
     @property
     def network_steps(self) -> int:
@@ -100,15 +111,15 @@ class Workload:
 
     def flops(self, interval: float = 1) -> float:
         """Operations of one step with QR every `interval` steps: a floor; a multiply and an add count as two."""
-        n, k = self.units, self.columns
+        n, k, tanh = self.units, self.columns, TANH_FLOPS[self.dtype]
         if self.kind == "scalar":
-            return 2 + TANH_FLOPS + 4
+            return 2 + tanh + 4
         if self.kind == "bptt":  # gates, cotangent through the transpose and gradient of the weights; pointwise
-            return 24 * n**2 + 5 * n * TANH_FLOPS + 30 * n
+            return 24 * n**2 + 5 * n * tanh + 30 * n
         spectrum = self.product_flops() + self.qr_flops() / interval
         if self.kind == "lstm":  # gates; rows of c and h
-            return 8 * n**2 + 11 * n * k + 5 * n * TANH_FLOPS + spectrum
-        return 2 * n**2 + n * k + n * TANH_FLOPS + spectrum  # orbit; rows of the frame times 1 - h^2
+            return 8 * n**2 + 11 * n * k + 5 * n * tanh + spectrum
+        return 2 * n**2 + n * k + n * tanh + spectrum  # orbit; rows of the frame times 1 - h^2
 
 
 def scalar_grid(points: int) -> dict[str, np.ndarray]:
