@@ -41,15 +41,22 @@ def estimates(growth, dtype="float64"):
     with np.errstate(invalid="ignore", divide="ignore"):
         summed, stderr = sums_and_errors(growth)
         exponents = np.where(counted > 0, summed / counted, np.nan)
-        stderr = _with_rounding(stderr * (steps / counted), exponents, dtype)
+        stderr = _with_rounding(stderr * (steps / counted), exponents, growth.lost / steps, dtype)
     singular = (growth.lost > 0.5 * steps) & (steps > 0)
     stderr = np.where(singular, 0.0, np.where(np.isnan(exponents), np.nan, stderr))
     return np.where(singular, -np.inf, exponents), stderr
 
 
-def _with_rounding(stderr, exponents, dtype):
+def _with_rounding(stderr, exponents, lost, dtype):
+    """Standard errors with what rounding leaves in them.
+
+    Of a share `lost` of the steps nothing is known but that a column shrank below the rounding of the others: it counts
+    as zero. Float32 loses some steps of ill-conditioned networks (tanh, N = 64, gain 2: one in 30, and 0.3 of the last
+    exponent), float64 hardly any.
+    """
     rounding = ROUNDING[dtype]
-    return np.hypot(stderr, rounding * (1.0 + 0.25 * np.abs(exponents))) if rounding else stderr
+    stderr = np.hypot(stderr, rounding * (1.0 + 0.25 * np.abs(exponents))) if rounding else stderr
+    return np.hypot(stderr, -np.log(np.finfo(dtype).eps) * lost) if lost.any() else stderr
 
 
 def sums_and_errors(growth):
@@ -95,7 +102,7 @@ def running(growth, order, dtype):
         errors = np.full(exponents.shape, np.inf)
         for row in range(1, length):
             part = standard_error(growth.sums[: row + 1], growth.spans, np.minimum(growth.steps, steps[row]))
-            part = _with_rounding(part / share, exponents[row], dtype)
+            part = _with_rounding(part / share, exponents[row], 1.0 - share, dtype)
             errors[row] = np.where(np.isneginf(final), 0.0, part)
     over = (steps == growth.steps)[:, :, None]
     exponents, errors = np.where(over, final, exponents), np.where(over, error, errors)
