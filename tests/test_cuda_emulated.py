@@ -30,8 +30,9 @@ WAYS = {"shared memory": (1, False), "global memory": (1, True), "two warps": (2
 def run_lanes(path):
     """Write results of one network a thread."""
     need_compiler()
-    import rnndyn as rd
     from emulated import emulated
+
+    import rnndyn as rd
 
     found = {}
     with emulated() as gpu:
@@ -46,9 +47,9 @@ def run_lanes(path):
 def run_blocks(path):
     """Write results of one network a block, looking for races."""
     need_compiler()
-    import rnndyn as rd
     from emulated import emulated
 
+    import rnndyn as rd
     from rnndyn.kernels import block_run, cuda, target
 
     target.BLOCKS, bytes_, found = 1, cuda.shared_bytes, {}
