@@ -32,7 +32,7 @@ def test_the_peak_of_a_gpu(devices):
     assert devices.peak("float32", (8, 9), 100, 1e9) == 128e11
     assert devices.peak("float64", (8, 9), 100, 1e9) == 2e11
     assert devices.peak("float64", (9, 9), 1, 1.0) == 64  # unknown: as the one before it
-    assert devices.peak("float64", (5, 0), 1, 1.0) == 32
+    assert devices.peak("float64", (3, 5), 1, 1.0) == 4
 
 
 def test_a_gpu_is_taken_where_it_ends_sooner(devices):

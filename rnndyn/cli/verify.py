@@ -34,7 +34,7 @@ def verify(
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the truths, without measuring them.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for verify.md and verify.json.")] = FOLDER,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, or python (uncompiled, slow).")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, or python (uncompiled, slow).")] = "auto",
     threads: Threads = None,
     verbose: Verbose = False,
 ) -> None:

@@ -10,11 +10,12 @@ FILL = 1 << 17  # networks from which on a large GPU has enough to do
 SHARE = 0.8  # of the free memory
 HOST = 4  # copies of a point's numbers that a chunk holds in main memory, as float64
 
-# Fused multiply-adds a clock of a multiprocessor, float64 and float32, by compute capability.
+# Fused multiply-adds a clock of a multiprocessor, float64 and float32, by compute capability, without tensor cores.
 # Source: CUDA C++ Programming Guide, "Throughput of native arithmetic instructions".
 FMAS = {
-    (7, 0): (32, 64), (7, 5): (2, 64), (8, 0): (32, 64), (8, 6): (2, 128), (8, 7): (2, 128), (8, 9): (2, 128),
-    (9, 0): (64, 128), (10, 0): (64, 128), (10, 3): (2, 128), (12, 0): (2, 128), (12, 1): (2, 128),
+    (5, 0): (4, 128), (5, 2): (4, 128), (6, 0): (32, 64), (6, 1): (4, 128), (7, 0): (32, 64), (7, 5): (2, 64),
+    (8, 0): (32, 64), (8, 6): (2, 128), (8, 9): (2, 128), (9, 0): (64, 128), (10, 0): (64, 128), (10, 3): (2, 128),
+    (12, 0): (2, 128),
 }  # fmt: skip
 
 # Guesses, to be replaced by measurements on a GPU: seconds until a GPU's first step (context, compiling), the part of

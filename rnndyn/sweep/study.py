@@ -35,7 +35,11 @@ class Run(Part):
         "a number, an axis, a list of one each for every component, or a table of them by state field",
     )
     dtype: Literal["float64", "float32"] = Field(default="float64", description="the precision")
-    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where it runs")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description='where it runs; "auto" is an NVIDIA GPU (extra `cuda`) where that ends sooner, decided once for all of '
+        "a sweep, and what a sweep was begun with where it is gone on with",
+    )
     seed: Natural = Field(default=0, description="of all random numbers in the study")
 
     def start_words(self) -> str:

@@ -9,25 +9,7 @@ from dataclasses import asdict, dataclass
 
 from workloads import Workload
 
-FMA = {
-    (5, 0): (4, 128),
-    (5, 2): (4, 128),
-    (6, 0): (32, 64),
-    (6, 1): (4, 128),
-    (7, 0): (32, 64),
-    (7, 5): (2, 64),
-    (8, 0): (32, 64),
-    (8, 6): (2, 128),
-    (8, 9): (2, 128),
-    (9, 0): (64, 128),
-    (10, 0): (64, 128),
-    (12, 0): (2, 128),
-}
-"""Multiply-adds per clock and multiprocessor by compute capability, (float64, float32), without tensor cores.
-
-Source: NVIDIA, CUDA C++ Programming Guide, "Arithmetic Instructions", table "Throughput of Native Arithmetic
-Instructions". Capabilities that are not here have no arithmetic floor.
-"""
+from rnndyn.kernels.devices import FMAS
 
 
 @dataclass(frozen=True)
@@ -46,8 +28,8 @@ class Device:
 
 
 def fma_rates(capability: tuple[int, int], multiprocessors: int, clock: float) -> dict[str, float | None]:
-    """Multiply-adds per second by dtype; clock in Hz."""
-    per_clock = FMA.get(tuple(capability))
+    """Multiply-adds per second by dtype, None for an unknown capability; clock in Hz."""
+    per_clock = FMAS.get(tuple(capability))
     rates = [None, None] if per_clock is None else [n * multiprocessors * clock for n in per_clock]
     return dict(zip(("float64", "float32"), rates, strict=True))
 
