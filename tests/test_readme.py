@@ -13,7 +13,7 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 def by_subject(snippet):
     words = (
         "rd.sweep", "rd.refine", "torch", "theory", "Stage", "Field", "Stack", "plot", "critical_step", "tolerance",
-        "regimes", "continuation", "kaplan_yorke", "Noise", "gains",
+        "regimes", "continuation", "kaplan_yorke", "Noise", "device", "gains",
     )  # fmt: skip
     return next(word for word in words if word in snippet)
 

@@ -37,8 +37,8 @@ class Run(Part):
     dtype: Literal["float64", "float32"] = Field(default="float64", description="the precision")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
-        description='where it runs; "auto" is an NVIDIA GPU (extra `cuda`) where that ends sooner, decided once for all of '
-        "a sweep, and what a sweep was begun with where it is gone on with",
+        description='where it runs; "auto" is an NVIDIA GPU (extra `cuda`) where that ends sooner, decided once for '
+        "all of a sweep, and what a sweep was begun with where it is gone on with",
     )
     seed: Natural = Field(default=0, description="of all random numbers in the study")
 
