@@ -71,7 +71,7 @@ class Batches:
 
     def totals(self, number, tables):
         """(sum over all batches, error of that over the first `number`), (points, k), where nothing diverged."""
-        if self.tiles.dtype != np.float64:
+        if self.tiles.dtype != np.float64 or self.width == 1:  # as lanes of a register, whatever they were before
             sums = self.array()
             found = total_errors(sums[:number].reshape(number, -1), tables)[1]
             return sums.sum(axis=0), found.reshape(sums.shape[1:])
