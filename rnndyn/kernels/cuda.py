@@ -204,8 +204,6 @@ STEPS = {
     cpu.records: (record,),
     cpu.adjoints: (record, adjoint),
 }
-
-
 COMPILED = {function: partial(_run, function) for function in STEPS}
 
 
@@ -304,7 +302,7 @@ class Memory(Arrays):
         return self._there(super().parts(parts, count, size))
 
     def common(self, row):
-        return self._there(np.tile(np.repeat(np.asarray(row, self.dtype), self.width), (1, 1)))
+        return self._there(np.repeat(np.asarray(row, self.dtype), self.width)[None])
 
     def zeros(self, tiles, size):
         return self._filled(tiles, size, 0.0)
