@@ -81,7 +81,7 @@ class GPU:
     def __init__(self, races):
         self.races, self.gpus, self.copies = races, [self], 0
 
-    def jit(self, function=None, device=False):
+    def jit(self, function=None, device=False, lto=False):
         return REAL.jit(device=True) if device else Entry(function, self.races)
 
     def to_device(self, array, stream):

@@ -134,11 +134,56 @@ def _compiled(make, *constants):
     """The entry of some constants, compiled once for all processes."""
     key = (make.__name__, *(_known_by(constant) for constant in constants))
     if key not in _COMPILED:
-        entry = cuda.jit(make(*constants))
+        entry = cuda.jit(make(*constants), **OPTIONS)
         if not SIMULATED:
             entry._cache = kept(entry, key)
         _COMPILED[key] = entry
     return _COMPILED[key]
+
+
+# Numba links all of an entry's functions before NVVM makes PTX: a second optimisation, by nvJitLink where that is
+# installed, would take as long again, and run other code than the PTX that tests and the table of registers see.
+OPTIONS: dict = {} if SIMULATED else {"lto": False}
+
+
+_LAUNCHING = threading.Lock()
+
+
+def _start(entry_of, blocks, threads, *arguments, shared=0):
+    """Launch the entry of (maker, *constants) on this thread's stream; it is compiled first where it has to be.
+
+    One thread at a time: two that bring one kernel to one GPU at once trip over each other in numba-cuda, and each
+    would compile it. A launch takes microseconds.
+    """
+    stream = seat().stream
+    with _LAUNCHING, _unwarned():
+        launch = _compiled(*entry_of)[blocks, threads, stream, shared]
+        if shared > USUAL and not SIMULATED:
+            launch.pre_launch_callbacks[:] = [_allow_shared]  # numba-cuda gives the same object for the same launch
+        launch(*arguments)
+
+
+@contextmanager
+def _unwarned():
+    """Without Numba's warning of grids of few blocks: how many networks there are is not chosen for the GPU's sake."""
+    loud = config.CUDA_LOW_OCCUPANCY_WARNINGS
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+    try:
+        yield
+    finally:
+        config.CUDA_LOW_OCCUPANCY_WARNINGS = loud
+
+
+USUAL = 48 << 10  # bytes of shared memory that a block gets without asking
+
+
+def _allow_shared(kernel, launch):
+    """Ask for as much shared memory as the launch takes."""
+    from numba.cuda.cudadrv import driver
+
+    function = kernel._codelibrary.get_cufunc()
+    size = driver.binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    driver.driver.cuKernelSetAttribute(size, launch.sharedmem, function.handle, function.device.id)
 
 
 def _known_by(constant):
@@ -177,10 +222,10 @@ def _launch(kernel, lane, cell, given):
     """Run a kernel of lanes on the arguments `given` by name, for as many networks as `theta` has."""
     scalars, tables = _scalars(kernel), _names(kernel, 2)[len(_scalars(kernel)) :]
     known = tuple(given[name] for name in scalars[:3]) if isinstance(given["sizes"], Known) else ()
-    entry = _compiled(_lanes_entry, kernel, lane, cell, known, WIDTH)
     blocks = -(-len(given["theta"]) * WIDTH // THREADS)
     numbers = tuple(_number(given[name]) for name in scalars[len(known) :])
-    entry[blocks, THREADS, seat().stream](numbers, tuple(given[name] for name in tables))
+    entry = (_lanes_entry, kernel, lane, cell, known, WIDTH)
+    _start(entry, blocks, THREADS, numbers, tuple(given[name] for name in tables))
 
 
 def _number(value):
@@ -212,25 +257,11 @@ def run_blocks(name, lane, cell, near, warps, numbers, arrays):
 
     near: bytes of shared memory that a block's weights and frame take, or 0 where they stay in global memory.
     """
-    entry = _compiled(BLOCKS[name], lane, cell, BLOCK_WIDTH, lane.dtype, near > 0)
+    entry = (BLOCKS[name], lane, cell, BLOCK_WIDTH, lane.dtype, near > 0)
+    numbers = (_number(number) for number in numbers)
     with told():
-        launch = entry[len(arrays[0]), warps * BLOCK_WIDTH, seat().stream, near]
-        if near > USUAL and not SIMULATED:
-            launch.pre_launch_callbacks.append(_allow_shared)
-        launch(*(_number(number) for number in numbers), tuple(arrays))
+        _start(entry, len(arrays[0]), warps * BLOCK_WIDTH, *numbers, tuple(arrays), shared=near)
         seat().stream.synchronize()
-
-
-USUAL = 48 << 10  # bytes of shared memory that a block gets without asking
-
-
-def _allow_shared(kernel, launch):
-    """Ask for as much shared memory as the launch takes."""
-    from numba.cuda.cudadrv import driver
-
-    function = kernel._codelibrary.get_cufunc()
-    size = driver.binding.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    driver.driver.cuKernelSetAttribute(size, launch.sharedmem, function.handle, function.device.id)
 
 
 # --- devices, streams, memory -----------------------------------------------------------------------------------------
@@ -354,8 +385,7 @@ class Memory(Arrays):
 
     def _each(self, function, count, *arguments):
         """`function` once for each of `count` places."""
-        entry = _compiled(_elementwise, function)
-        entry[-(-count // THREADS), THREADS, seat().stream](count, arguments)
+        _start((_elementwise, function), -(-count // THREADS), THREADS, count, arguments)
 
 
 def _elementwise(function):
