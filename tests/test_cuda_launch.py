@@ -41,3 +41,23 @@ def run_launches():
 
 def test_a_launch_of_few_blocks_warns_nobody_and_asks_once_for_its_memory():
     finish(start("test_cuda_launch", "run_launches()"))
+
+
+def run_caches():
+    need_compiler()
+    from numba.cuda import dispatcher
+
+    from rnndyn.kernels import cuda
+    from rnndyn.kernels.cache import folder
+
+    entries = [cuda._compiled(cuda._elementwise, function) for function in (cuda._fill, cuda._sort)]
+    paths = {entry._cache._cache_file._index_path for entry in entries}
+    assert len(paths) == 2, "two processes that compile one each would write to one file"
+    for entry in entries:
+        assert isinstance(entry._cache, dispatcher.CUDACache)
+        assert entry._cache.cache_path == str(folder())
+        assert not entry._cache.is_launch_config_sensitive()
+
+
+def test_entries_are_kept_in_files_of_their_own():
+    finish(start("test_cuda_launch", "run_caches()"))

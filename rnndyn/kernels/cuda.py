@@ -8,6 +8,7 @@ place of a team of threads, a warp that of a thread with its registers, and the 
 With NUMBA_ENABLE_CUDASIM=1 set before the import, entries run uncompiled on Numba's simulator, which needs no GPU.
 """
 
+import hashlib
 import inspect
 import itertools
 import threading
@@ -197,7 +198,9 @@ def kept(entry, key):
     from numba.cuda import dispatcher
 
     class Implementation(Cacheable, dispatcher.CUDACacheImpl):
-        pass
+        def __init__(self, function):  # files of each entry's own: two processes would give two entries one number
+            super().__init__(function)
+            self._filename_base += "." + hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
     class Cache(Tolerant, dispatcher.CUDACache):
         _impl_class = Implementation
