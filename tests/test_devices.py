@@ -138,24 +138,46 @@ def test_a_missing_gpu_is_refused_in_a_sentence(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "words"),
+    ("module", "text", "words"),
     [
-        ("CudaAPIError", "[2] CUDA_ERROR_OUT_OF_MEMORY in cuMemAlloc", "its memory is full"),
-        (
-            "CUDAError",
-            "CUDA_ERROR_ILLEGAL_ADDRESS: an illegal\naddress",
-            "CUDA_ERROR_ILLEGAL_ADDRESS: an illegal address",
-        ),
+        ("numba.cuda.cudadrv.driver", "[2] CUDA_ERROR_OUT_OF_MEMORY in cuMemAlloc", "its memory is full"),
+        ("cuda.core._utils.cuda_utils", "CUDA_ERROR_ILLEGAL_ADDRESS: an\naddress", "CUDA_ERROR_ILLEGAL_ADDRESS: an ad"),
+        ("cuda.bindings.nvjitlink", "ERROR_UNRECOGNIZED_OPTION (1)", "UNRECOGNIZED"),
     ],
 )
-def test_what_a_driver_reports_becomes_a_sentence(name, text, words):
+def test_what_a_driver_reports_becomes_a_sentence(module, text, words):
     from rnndyn.kernels import cuda
 
-    kind = type(name, (type("CudaDriverError", (Exception,), {}),) if name == "CudaAPIError" else (Exception,), {})
+    kind = type("Reported", (Exception,), {"__module__": module})
     with pytest.raises(rd.DeviceError, match=words), cuda.told():
-        raise kind(text)
+        raise type("Special", (kind,), {})(text)
     with pytest.raises(KeyError), cuda.told():
         raise KeyError("a mistake of ours")
+
+
+def test_the_reports_of_the_packages_at_hand_are_known():
+    from rnndyn.kernels import cuda
+
+    if cuda.cuda is None:
+        pytest.skip(f"numba-cuda is not complete: {cuda.MISSING}")
+    from cuda.bindings.nvjitlink import nvJitLinkError
+    from cuda.core._utils.cuda_utils import CUDAError
+    from numba.cuda.cudadrv import driver, error
+
+    for kind in (nvJitLinkError, CUDAError, driver.CudaAPIError, driver.LinkerError, error.CCSupportError):
+        with pytest.raises(rd.DeviceError, match="a report"), cuda.told():
+            raise type("One", (kind,), {"__init__": lambda self: None, "__str__": lambda self: "a report"})()
+
+
+def test_a_driver_that_cannot_even_be_asked_is_no_gpu(monkeypatch):
+    from rnndyn.kernels import cuda
+
+    def old():
+        raise RuntimeError("Function cuNew\nnot found")
+
+    monkeypatch.setattr(cuda, "cuda", SimpleNamespace(is_available=old))
+    monkeypatch.setattr(cuda, "find_spec", lambda name: True)
+    assert cuda.available() == (False, "RuntimeError: Function cuNew not found")
 
 
 # --- sweeps -----------------------------------------------------------------------------------------------------------

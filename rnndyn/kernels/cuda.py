@@ -289,8 +289,8 @@ def devices():
 
 
 def speed():
-    """(compute capability, multiprocessors, clock in Hz) of a GPU."""
-    device = cuda.get_current_device()
+    """(compute capability, multiprocessors, clock in Hz) of the first GPU; makes no context on it."""
+    device = cuda.gpus[0]
     return device.compute_capability, device.MULTIPROCESSOR_COUNT, 1000.0 * device.CLOCK_RATE
 
 
@@ -303,7 +303,8 @@ def free_bytes():
     """Bytes that are free on the fullest GPU."""
     if SIMULATED:
         return 1 << 30
-    return min(_free(number) for number in range(devices()))
+    with told():
+        return min(_free(number) for number in range(devices()))
 
 
 def _free(number):
@@ -311,14 +312,18 @@ def _free(number):
         return cuda.current_context().get_memory_info().free
 
 
+# Modules whose exceptions are reports of the driver, of a library of CUDA or of their absence: `CudaDriverError`,
+# `NvvmError`, `CCSupportError`, `LinkerError` in the one, `CUDAError`, `nvJitLinkError`, `FunctionNotFoundError` ...
+NVIDIA = ("numba.cuda.cudadrv", "cuda.")
+
+
 @contextmanager
 def told():
-    """Raises DeviceError, with a sentence, for what the driver reports."""
+    """Raises DeviceError, with a sentence, for what the driver or a library of CUDA reports."""
     try:
         yield
     except Exception as error:
-        kinds = [kind.__name__ for kind in type(error).__mro__]
-        if not {"CudaDriverError", "CUDAError", "LinkerError", "NvvmError"}.intersection(kinds):
+        if not any(kind.__module__.startswith(NVIDIA) for kind in type(error).__mro__):
             raise
         text = " ".join(str(error).split())
         if "OUT_OF_MEMORY" in text or "out of memory" in text:
@@ -425,10 +430,12 @@ def available():
         return False, "Numba's simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM is set)"
     if cuda is None or not find_spec("numba_cuda"):
         return False, MISSING or "numba-cuda is not installed (the extra `cuda` of rnndyn)"
-    if not cuda.is_available():
-        return False, " ".join(str(cuda.cuda_error() or "the compiler NVVM cannot be found").split())
-    name = cuda.get_current_device().name
-    return True, name.decode() if isinstance(name, bytes) else name
+    try:
+        if not cuda.is_available():
+            return False, " ".join(str(cuda.cuda_error() or "the compiler NVVM cannot be found").split())
+        return True, cuda.gpus[0].name  # which makes no context, for which another process may leave no room
+    except Exception as error:  # a driver older than the libraries, say: whatever it is, there is no GPU to use
+        return False, " ".join(f"{type(error).__name__}: {error}".split())
 
 
 # --- PTX without a driver ---------------------------------------------------------------------------------------------
