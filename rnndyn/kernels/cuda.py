@@ -368,7 +368,7 @@ class Memory(Arrays):
         order = np.concatenate([order, np.full(tiles * self.width - len(order), order[-1])])
         with told():
             copy = self.kept(array, 0, tiles)
-            there = cuda.to_device(order, stream=seat().stream)
+            there = self._there(order)
             self._each(_sort, tiles * self.width, copy, there, size or length // self.width, self.width, array)
 
     def kept(self, array, begin, end):
@@ -380,8 +380,11 @@ class Memory(Arrays):
         self.put(array, copy)
 
     def _there(self, array):
+        """A copy on the GPU, done: where a GPU reads main memory by itself, `array` must live until then."""
         with told():
-            return cuda.to_device(array, stream=seat().stream)
+            copy = cuda.to_device(array, stream=seat().stream)
+            seat().stream.synchronize()
+            return copy
 
     def _filled(self, tiles, size, value):
         if tiles * size * self.width < SMALL:
