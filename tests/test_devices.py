@@ -90,6 +90,18 @@ def test_the_work_of_a_range_counts_what_blocks_keep(devices):
     assert devices.scratch(alone) > 5 * 64 * 64
 
 
+def test_the_first_call_of_large_networks_is_short():
+    from rnndyn.kernels import block_run
+    from rnndyn.kernels.dense_run import guess
+    from rnndyn.kernels.tiles import Pace
+
+    for units, networks, steps in ((17, 100, 32), (512, 50, 3), (512, 10_000, 1)):
+        run = run_of(units)
+        run.pace = Pace()
+        guess(run, units, networks, **block_run.BEGIN)
+        assert next(run.pace.slices(networks, 1000, together=True))[3] == steps
+
+
 @pytest.mark.parametrize("quantity", ["lyapunov", "gradients"])
 def test_results_tell_what_they_ran_on(quantity, monkeypatch):
     cell = rd.Elman(2)

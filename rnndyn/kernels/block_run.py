@@ -5,14 +5,15 @@ import numpy as np
 from . import cuda
 from .dense import PANEL
 from .dense_frame import TILE
-from .dense_run import Places
+from .dense_run import Places, guess
 from .spectra import Batches, summed, tallies
 from .stream import stride_of
 from .tangent import ALIVE, BATCHES, LAST
-from .tiles import Stopped
+from .tiles import CALL, Stopped
 
 COLUMNS = 32  # of a frame for each warp; not measured yet
 MOST = 8  # warps of a block; not measured yet
+BEGIN = {"rate": 1e12, "least": CALL / 32}  # a first guess, of a slow GPU: 32 steps in a call, fewer of large networks
 
 
 def _places(run):
@@ -56,6 +57,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     """See `target.spectra`."""
     memory, cell, places = run.memory, run.cell, _places(run)
     count, _, k = frame.shape
+    guess(run, k, count, **BEGIN)
     spans, tally = tallies(lengths, transient, every)
     panel, rows, warps = cuda.PANEL_VECTORS * cuda.BLOCK_WIDTH, places.fields * places.m, _warps(k)
     vectors = np.zeros((count, (k + panel) * places.pitch), run.dtype)
@@ -95,6 +97,7 @@ def trajectories(run, theta, state, inputs, steps, keep, stride, meter):
     """States 1..steps of each point (points, steps, S N) if `keep`, else the last one (points, 1, S N)."""
     memory, cell, places = run.memory, run.cell, _places(run)
     count, values = state.shape
+    guess(run, 0, count, **BEGIN)
     packed, u, full = _weights(run, places, theta), memory.pack(inputs.reshape(count, -1)), _states(run, places, state)
     x, a = memory.scratch(count, places.drives * places.m), memory.scratch(count, places.far)
     record = memory.zeros(count, steps * values if keep else 0)

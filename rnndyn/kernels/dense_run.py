@@ -95,11 +95,14 @@ class Places:
         return view.reshape(points, k, -1).swapaxes(1, 2)
 
 
-def guess(run, columns):
-    """Let the pace begin with what a step takes at 10 GFLOP/s: the first call of a large network is no long one."""
+def guess(run, columns, networks=1, rate=1e10, least=0.0):
+    """Let the pace begin with what a step takes: the first call of large networks is no long one.
+
+    networks: that take it together, at `rate` operations a second, and no less than `least` seconds.
+    """
     layout, n = run.layout, run.cell.units
-    operations = 2 * layout.rows * n * (columns + 1) + 2 * layout.width * columns**2
-    run.pace.seconds = run.pace.seconds or operations / 1e10
+    operations = networks * (2 * layout.rows * n * (columns + 1) + 2 * layout.width * columns**2)
+    run.pace.seconds = run.pace.seconds or max(operations / rate, least)
 
 
 def lane_of(run):
