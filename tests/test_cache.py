@@ -218,6 +218,28 @@ def test_damaged_files_are_compiled_anew(tmp_path):
     assert python(UNIT, RNNDYN_CACHE_DIR=tmp_path) == [value, 0]
 
 
+TWO = (
+    RECORD
+    + """
+import rnndyn as rd
+maps = rd.Elman(1), rd.Elman(1, activation="relu")
+found = sum(rd.trajectory(cell, {"bias_ih": [0.3]}, steps=2)[-1, 0] for cell in maps)
+"""
+    + REPORT
+)
+
+
+def test_a_file_of_another_cell_is_compiled_anew(tmp_path):
+    """Two processes that compile at once may give their cells' code one number in their common index."""
+    value, _ = python(TWO, RNNDYN_CACHE_DIR=tmp_path)
+    assert python(TWO, RNNDYN_CACHE_DIR=tmp_path) == [value, 0]
+    one, two = sorted(tmp_path.rglob("*orbit*.nbc"))
+    one.write_bytes(two.read_bytes())
+    again, compiled = python(TWO, RNNDYN_CACHE_DIR=tmp_path)
+    assert again == value
+    assert compiled > 0
+
+
 # --- pickling ---------------------------------------------------------------------------------------------------------
 
 
