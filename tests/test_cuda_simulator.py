@@ -57,7 +57,7 @@ def _streamed(rd):
     """A run that is cut into many ranges, sorted on the way, and one with noise; on the twin and on the simulator."""
     from rnndyn.kernels import cuda, devices, spectra
 
-    devices.FILL, devices.SHARE, spectra.REGROUPED, cuda.SMALL = 2, 3e-6, (4,), 0
+    devices.FILL, devices.SHARE, spectra.REGROUPED, cuda.SMALL = 2, 8e-6, (4,), 0
     ranges = []
     real = devices.shares
 
