@@ -102,6 +102,16 @@ def test_the_first_call_of_large_networks_is_short():
         assert next(run.pace.slices(networks, 1000, together=True))[3] == steps
 
 
+def test_noise_of_many_networks_is_made_in_short_pieces():
+    """On a GPU all networks have their inputs at once, not a tile after the other."""
+    from rnndyn.kernels.target import Run
+    from rnndyn.kernels.tangent import LONGEST
+
+    of_processor, of_gpu = (Run(rd.Elman(2, 1), "float64", device).piece(10**6) for device in ("cpu", "cuda"))
+    assert 100_000 * of_gpu * 8 < 1e9 < 100_000 * of_processor * 8
+    assert of_gpu % LONGEST == 0
+
+
 @pytest.mark.parametrize("quantity", ["lyapunov", "gradients"])
 def test_results_tell_what_they_ran_on(quantity, monkeypatch):
     cell = rd.Elman(2)

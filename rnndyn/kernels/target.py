@@ -32,6 +32,7 @@ BLOCKS = 16  # units from which on a network has a block of a GPU, not a thread:
 KNOWN = 8  # units up to which a kernel may be compiled for the very sizes
 WORTH = 0.15  # seconds of one core from which on it is
 COPIES = {"lanes": 3, "dense": 6}  # of a point's numbers, as float64, that are held on the way
+PIECE = 1 << 9  # numbers of a network's inputs that a GPU has at a time: of 100 000 networks 0.4 GB, not measured yet
 TEAM = 256 * 256  # numbers of a frame from which on several threads work on one network
 MADE: set = set()  # what this process compiled kernels for the very sizes for
 
@@ -146,7 +147,8 @@ class Run:
 
     def piece(self, steps):
         """Steps for which a tile's inputs are made at a time, if not all; whole blocks of re-orthonormalisation."""
-        fit = CHUNK_BYTES // (8 * self.width * max(self.cell.inputs, 1))
+        together = self.device == "cuda" and not self.dense
+        fit = (PIECE if together else CHUNK_BYTES // (8 * self.width)) // max(self.cell.inputs, 1)
         return min(steps, max(LONGEST, fit // LONGEST * LONGEST))
 
     def compiled(self, function):
