@@ -104,8 +104,8 @@ def test_the_first_call_of_large_networks_is_short():
 
 def test_noise_of_many_networks_is_made_in_short_pieces():
     """On a GPU all networks have their inputs at once, not a tile after the other."""
-    from rnndyn.kernels.target import Run
     from rnndyn.kernels.tangent import LONGEST
+    from rnndyn.kernels.target import Run
 
     of_processor, of_gpu = (Run(rd.Elman(2, 1), "float64", device).piece(10**6) for device in ("cpu", "cuda"))
     assert 100_000 * of_gpu * 8 < 1e9 < 100_000 * of_processor * 8
