@@ -239,6 +239,17 @@ def test_a_sweep_records_its_device(tmp_path, monkeypatch):
     assert found["identity"]["study"]["run"]["device"] == "auto"
 
 
+def test_a_sweep_goes_on_only_on_a_gpu_like_its_own(tmp_path, monkeypatch):
+    from rnndyn.sweep.provenance import differences, identity
+
+    one, found = rd.read_study(study(tmp_path, "cuda")), []
+    for name in (GPU, "NVIDIA Other"):
+        monkeypatch.setattr(kernels, "gpu", lambda name=name: (True, name))
+        found.append(identity(one, [rd.Elman(1)], "cuda"))
+    assert differences(*found) == [f"machine.gpu is {GPU} there and NVIDIA Other here"]
+    assert "gpu" not in identity(one, [rd.Elman(1)], "cpu")["machine"]
+
+
 def test_a_sweep_without_its_gpu_is_refused_with_file_and_key(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "gpu", lambda: (False, "no driver."))
     with pytest.raises(rd.DeviceError, match=r"two\.toml: \[run\] device = 'cuda': no driver; use 'auto' or 'cpu'"):

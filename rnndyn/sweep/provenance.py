@@ -41,7 +41,7 @@ def machine() -> dict[str, Any]:
 def identity(study: "Study", cells: Iterable[Any], device: str) -> dict[str, Any]:
     """Return all that the bits of a result depend on; two sweeps may share a store only if theirs are equal.
 
-    device: what the sweep runs on.
+    device: what the sweep runs on; of a GPU its name counts, as its compiler fuses what another one's may not.
     """
     import numpy as np
 
@@ -56,7 +56,7 @@ def identity(study: "Study", cells: Iterable[Any], device: str) -> dict[str, Any
         "numba": kernels.numba_version(),
         "dtype": study.run.dtype,
         "device": device,
-        "machine": machine(),
+        "machine": machine() | ({"gpu": kernels.gpu()[1]} if device == "cuda" else {}),
     }
 
 
