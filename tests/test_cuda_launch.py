@@ -61,3 +61,43 @@ def run_caches():
 
 def test_entries_are_kept_in_files_of_their_own():
     finish(start("test_cuda_launch", "run_caches()"))
+
+
+def run_arguments():
+    need_compiler()
+    import numpy as np
+    from numba import cuda
+    from numba.cuda import dispatcher
+    from numba.cuda.cudadrv import devicearray, driver
+    from ptx import numba_arguments
+
+    devicearray.devices.get_context = lambda: SimpleNamespace()
+    address = 4096
+
+    def there(array):
+        memory = driver.MemoryPointer(None, driver.binding.CUdeviceptr(address), array.nbytes) if array.size else None
+        return devicearray.DeviceNDArray(array.shape, array.strides, array.dtype, gpu_data=memory)
+
+    shapes = (3, 64), (3, 0), (1, 32), (5, 1), (1, 1)
+    numbers, arrays = ((1, 2, 3), (4, 5), 7, 0), tuple(np.zeros(shape, np.float32) for shape in shapes)
+    entry = cuda.jit(lambda numbers, arrays: None)
+    on_gpu = numbers, tuple(there(array) for array in arrays)
+    kinds = [entry.typeof_pyval(argument) for argument in on_gpu]
+    assert len(set(kinds[1])) == 1, "an array without numbers is of the same type: the kernel is not compiled anew"
+
+    kernel, found = SimpleNamespace(extensions=[]), []
+    kernel._prepare_args = lambda *rest: dispatcher._Kernel._prepare_args(kernel, *rest)
+    for kind, argument in zip(kinds, on_gpu, strict=True):
+        kernel._prepare_args(kind, argument, None, [], found)
+    found = [getattr(value, "value", value) for value in found]
+    expected = []
+    for value in numba_arguments(numbers, arrays):
+        if isinstance(value, np.ndarray):
+            value = address if value.size else 0
+        expected.append(value or 0)
+    assert [found[k] for k in range(len(found)) if expected[k]] == [value for value in expected if value]
+    assert len(found) == len(expected)
+
+
+def test_arguments_are_those_that_the_emulator_takes():
+    finish(start("test_cuda_launch", "run_arguments()"))
