@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from numba.core import config, types
+from numba.core.compiler_lock import global_compiler_lock
 
 from ..errors import DeviceError
 from . import cpu, dense
@@ -147,17 +148,14 @@ def _compiled(make, *constants):
 OPTIONS: dict = {} if SIMULATED else {"lto": False}
 
 
-_LAUNCHING = threading.Lock()
-
-
 def _start(entry_of, blocks, threads, *arguments, shared=0):
     """Launch the entry of (maker, *constants) on this thread's stream; it is compiled first where it has to be.
 
-    One thread at a time: two that bring one kernel to one GPU at once trip over each other in numba-cuda, and each
-    would compile it. A launch takes microseconds.
+    One thread at a time, and none while another compiles for the processor: two that bring one kernel to one GPU at
+    once trip over each other in numba-cuda, whose lock is another than Numba's. A launch takes microseconds.
     """
     stream = seat().stream
-    with _LAUNCHING, _unwarned():
+    with global_compiler_lock, _unwarned():
         launch = _compiled(*entry_of)[blocks, threads, stream, shared]
         if shared > USUAL and not SIMULATED:
             launch.pre_launch_callbacks[:] = [_allow_shared]  # numba-cuda gives the same object for the same launch
