@@ -47,7 +47,7 @@ def gradients(
     of the full gradient, -inf for zero, right far beyond the range of float numbers; status (...): DIVERGED where a
     state, or a gradient, left the range).
     device: "auto" takes a GPU where it ends sooner, and the CPU where there is none or it fails; the result's `ran`
-    says what it was, and in which precision.
+    says what it was, and in which precision; of a network's cells "auto" takes the CPU.
     Source: Werbos, Proc. IEEE 78 (1990) 1550.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """

@@ -84,11 +84,10 @@ def lyapunov(
     history: return LyapunovHistory, with three fields more: `history_steps` (..., H), `history` and `history_stderr`
     (..., H, k), the estimates after each of a run's batches, the last of them the result.
     device: "auto" takes a GPU where it ends sooner, and the CPU where there is none or it fails; the result's `ran`
-    says what it was, and in which precision.
+    says what it was, and in which precision; of a network's cells "auto" takes the CPU.
     stderr is the larger of the batch-means error (which sees autocorrelation) and, where chance does not explain it,
     half the difference between the means of the two halves (see `errorbars`), with float32's rounding where that is
-    used. Exponents are -inf with stderr 0 where
-    the rank is lost in more than half of the steps.
+    used. Exponents are -inf with stderr 0 where the rank is lost in more than half of the steps.
     Source: Benettin, Galgani, Giorgilli & Strelcyn, Meccanica 15 (1980) 9 and 21.
     Raises InputError for wrong names, shapes and values, and if every point is invalid.
     """
