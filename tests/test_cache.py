@@ -218,6 +218,21 @@ def test_damaged_files_are_compiled_anew(tmp_path):
     assert python(UNIT, RNNDYN_CACHE_DIR=tmp_path) == [value, 0]
 
 
+def test_code_that_cannot_be_kept_runs_all_the_same():
+    from rnndyn.kernels.cache import Tolerant
+
+    class Broken:
+        def save_overload(self, sig, data):
+            raise TypeError("cannot pickle")
+
+        def flush(self):
+            tried.append(True)
+
+    tried = []
+    type("Cache", (Tolerant, Broken), {})().save_overload(None, None)
+    assert tried
+
+
 TWO = (
     RECORD
     + """

@@ -100,7 +100,7 @@ class Tolerant:
         except OSError:
             return
         except Exception:  # an index that cannot be read: begin it anew
-            with suppress(OSError):
+            with suppress(Exception):
                 self.flush()
                 super().save_overload(sig, data)
 
