@@ -98,7 +98,11 @@ class GPU:
         assert number == 0
 
     def get_current_device(self):
-        return SimpleNamespace(compute_capability=CAPABILITY, MAX_SHARED_MEMORY_PER_MULTIPROCESSOR=100 << 10)
+        return SimpleNamespace(
+            compute_capability=CAPABILITY,
+            MAX_SHARED_MEMORY_PER_MULTIPROCESSOR=228 << 10,
+            MAX_SHARED_MEMORY_PER_BLOCK_OPTIN=227 << 10,
+        )
 
     def current_context(self):
         return SimpleNamespace(get_memory_info=lambda: SimpleNamespace(free=1 << 30))

@@ -55,7 +55,7 @@ def run_blocks(path):
     target.BLOCKS, bytes_, found = 1, cuda.shared_bytes, {}
     for way, (warps, far) in WAYS.items():
         block_run._warps = lambda columns, warps=warps: warps
-        cuda.shared_bytes = (lambda: 0) if far else bytes_
+        cuda.shared_bytes = (lambda warps: 0) if far else bytes_
         with emulated(races=True):
             for case, names in BLOCKS.items() if way == "two warps" else [next(iter(BLOCKS.items()))]:
                 for name in names:

@@ -271,6 +271,17 @@ def test_auto_goes_on_with_what_a_sweep_was_begun_with(tmp_path, monkeypatch):
     assert (fresh.run.device, words) == ("cuda", f"float64, {GPU}")
 
 
+def test_a_sweep_begun_on_a_gpu_says_so_where_there_is_none(tmp_path, monkeypatch):
+    file, out = study(tmp_path, "auto"), tmp_path / "out"
+    rd.sweep(file, directory=out)
+    begun = manifest(out)
+    begun["identity"]["device"] = "cuda"
+    (out / "manifest.json").write_text(json.dumps(begun))
+    monkeypatch.setattr(kernels, "gpu", lambda: (False, "no driver."))
+    with pytest.raises(rd.DeviceError, match=r"out was begun on a GPU, and there is none here \(no driver\)"):
+        rd.sweep(file, directory=out)
+
+
 # --- float32 ----------------------------------------------------------------------------------------------------------
 
 

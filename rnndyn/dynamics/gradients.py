@@ -147,7 +147,7 @@ def _gradients_of(problem, device, dtype, threads, progress):
         status[low:high] = np.where(found.bounded & finite, Status.OK, Status.DIVERGED)
 
     given_at = problem.batch.arrays["direct"][0].shape[-2]  # every time or the last
-    values = 2 * run.layout.size + total + 1 + (given_at + 1) * size + 2 * rows * cell.inputs
+    values = 2 * run.layout.size + total + 1 + (given_at + 1) * size + rows * (2 * cell.inputs + 1)
     values += target.kept_numbers(run, total)
     over_points(chunk, problem, run, values, threads, progress, "gradients")
     for array in (*given.values(), into, start, norms):

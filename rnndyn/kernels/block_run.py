@@ -77,7 +77,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     sums = memory.zeros(count, BATCHES * k)
     sizes = (cell.units, places.m, cell.inputs, places.drives * places.m, places.fields, k, places.pitch, places.far)
     near = np.dtype(run.dtype).itemsize * (packed.shape[1] + vectors.shape[1])
-    near = near if near <= cuda.shared_bytes() else 0
+    near = near if near <= cuda.shared_bytes(warps) else 0
     arrays = (
         packed, u, x, a, da, partials, full, vectors, memory.common(new[0]), flipped, dots, inverses, before, shifts,
         marks, squares, powers, levels, lost, sums, tally,
@@ -103,7 +103,7 @@ def trajectories(run, theta, state, inputs, steps, keep, stride, meter):
     record = memory.zeros(count, steps * values if keep else 0)
     sizes = (cell.units, places.m, cell.inputs, places.drives * places.m, places.fields)
     near = np.dtype(run.dtype).itemsize * packed.shape[1]
-    near = near if near <= cuda.shared_bytes() else 0
+    near = near if near <= cuda.shared_bytes(1) else 0
     for _, _, first, number in run.slices(1, steps):
         numbers = (sizes, places.at, first, number, stride, int(keep))
         _call(run, "path", meter, count, near, 1, number, numbers, (packed, u, x, a, full, record))

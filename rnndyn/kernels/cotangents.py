@@ -109,9 +109,11 @@ def segment_of(run, steps):
 
 def kept_numbers(run, steps):
     """Numbers of a point that a backward pass keeps in memory of its own, as each thread of a GPU does."""
-    layout = run.layout
+    if run.device != "cuda":
+        return 0
+    layout, segment = run.layout, segment_of(run, steps)
     step = layout.kept + layout.sent * run.cell.units
-    return segment_of(run, steps) * step + BLOCK * (layout.rows + layout.drives) if run.device == "cuda" else 0
+    return segment * step + BLOCK * (layout.rows + layout.drives) + -(-steps // segment) * layout.width
 
 
 def _long_run(run, tiles, steps, segment, states, forward, backward, meter):

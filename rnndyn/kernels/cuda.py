@@ -174,6 +174,7 @@ def _unwarned():
 
 
 USUAL = 48 << 10  # bytes of shared memory that a block gets without asking
+RESERVED = 1 << 10  # bytes of it that the system takes of each block
 
 
 def _allow_shared(kernel, launch):
@@ -292,9 +293,16 @@ def speed():
     return device.compute_capability, device.MULTIPROCESSOR_COUNT, 1000.0 * device.CLOCK_RATE
 
 
-def shared_bytes():
-    """Bytes of shared memory that a block may take so that two fit on a multiprocessor."""
-    return USUAL if SIMULATED else cuda.get_current_device().MAX_SHARED_MEMORY_PER_MULTIPROCESSOR // 2 - 1024
+def shared_bytes(warps):
+    """Bytes of shared memory that a block of so many warps may take.
+
+    Four warps then fit on a multiprocessor, half of those for which it has 255 registers a thread; not measured yet.
+    """
+    if SIMULATED:
+        return USUAL
+    device = cuda.get_current_device()
+    fits = device.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR * min(warps, 4) // 4 - RESERVED
+    return min(fits, device.MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
 
 
 def free_bytes():

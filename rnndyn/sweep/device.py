@@ -17,7 +17,7 @@ def placed(study: "Study", multiply_adds: float, threads: int | None, directory:
     """Return the study with `device = "auto"` decided, and in words on what it runs and why.
 
     "auto" is what a result in `directory` was begun with, if that is there; else a GPU where it ends sooner.
-    Raises DeviceError if the study asks for a GPU and there is none.
+    Raises DeviceError if the study asks for a GPU, or was begun on one, and there is none.
     """
     from rnndyn import kernels
 
@@ -29,7 +29,12 @@ def placed(study: "Study", multiply_adds: float, threads: int | None, directory:
             raise DeviceError(f"{study.file}: [run] device = 'cuda': {name.rstrip('.')}; use 'auto' or 'cpu'")
     if device == "auto":
         begun = _begun(directory)
-        if begun == "cpu" or (begun == "cuda" and kernels.gpu()[0]):
+        if begun == "cuda" and not kernels.gpu()[0]:
+            raise DeviceError(
+                f"{directory} was begun on a GPU, and there is none here ({kernels.gpu()[1].rstrip('.')}): go on where"
+                " it was begun, or begin anew with --fresh"
+            )
+        if begun in ("cpu", "cuda"):
             device = begun
         else:
             device, why = kernels.choose_device(study.run.dtype, multiply_adds, threads)

@@ -56,8 +56,17 @@ def identity(study: "Study", cells: Iterable[Any], device: str) -> dict[str, Any
         "numba": kernels.numba_version(),
         "dtype": study.run.dtype,
         "device": device,
-        "machine": machine() | ({"gpu": kernels.gpu()[1]} if device == "cuda" else {}),
+        "machine": machine() | (_gpu() if device == "cuda" else {}),
     }
+
+
+def _gpu() -> dict[str, str]:
+    """Return the GPU and its compiler."""
+    import importlib.metadata
+
+    from rnndyn import kernels
+
+    return {"gpu": kernels.gpu()[1], "numba_cuda": importlib.metadata.version("numba-cuda")}
 
 
 def differences(there: Any, here: Any, place: str = "") -> list[str]:
