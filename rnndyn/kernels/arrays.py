@@ -14,7 +14,7 @@ class Arrays:
 
     def parts(self, parts, count, size):
         """Arrays from (first value, (points, values)) of each part; zero elsewhere, `size` values a point."""
-        return pack_parts(parts, count, size, self.width, self.dtype, self._shift())
+        return pack_parts(parts, count, size, self.width, self.dtype, self.shift())
 
     def pack(self, points, size=None):
         """(points, values) as tiles; `size` values a point, the rest zero."""
@@ -64,9 +64,9 @@ class Arrays:
         array[begin:end] = copy
 
     def _new(self, shape, make):
-        return aligned(shape, self.dtype, self._shift(), make)
+        return aligned(shape, self.dtype, self.shift(), make)
 
-    def _shift(self):
+    def shift(self):
         """A place in the page for the next array, far from the last one's."""
         self.made += 1
         return 5 * self.made  # in cache lines, of which a page has 64

@@ -70,10 +70,11 @@ class Run:
     """What all chunks of one call share.
 
     work: (steps of all points together, columns of the products beside the state's own).
-    path: "lanes" (networks side by side) or "dense" (one after another); by default the faster one.
+    path: "lanes" (networks side by side, on CUDA in a thread each) or "dense" (one after another, on CUDA in a block
+    each); by default the faster one.
     A kernel for the very sizes takes half the time of one for all sizes (tanh N = 8, all exponents: 107 and 230 ns a
     step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one, and short ones
-    after them (of a report after its sweep, say).
+    after them (of a report after its sweep, say). On CUDA small networks always do: what is known stays in registers.
     """
 
     cell: object
@@ -131,7 +132,7 @@ class Run:
 
     def flat(self, size):
         """Zeros, apart from the last array."""
-        return aligned((size,), self.dtype, self.memory._shift(), np.zeros)
+        return aligned((size,), self.dtype, self.memory.shift(), np.zeros)
 
     def sizes(self, *sizes):
         """The sizes and the layout's starts; part of the kernel's type where that is worth it."""
