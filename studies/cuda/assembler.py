@@ -16,7 +16,7 @@ from jobs import MAIN
 
 @dataclass(frozen=True)
 class Used:
-    """What one thread takes: registers, and bytes of memory; seconds to compile to PTX and to assemble it."""
+    """What one thread takes: registers, and bytes of memory; a core's seconds to compile to PTX and to assemble it."""
 
     registers: int
     shared: int
