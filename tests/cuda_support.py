@@ -25,7 +25,7 @@ def start(module, call, **environment):
 
 def finish(process):
     """Wait for a process; skip where its compiler is absent, fail with its message where it failed."""
-    _, message = process.communicate(timeout=900)
+    _, message = process.communicate(timeout=1800)
     if process.returncode == ABSENT:
         pytest.skip(message.strip().splitlines()[-1])
     assert process.returncode == 0, message

@@ -1,187 +1,187 @@
-"""CUDA without a GPU: kernels compiled to PTX, and run on Numba's simulator beside the uncompiled twin.
+"""CUDA without a GPU: every kernel of every cell compiles to PTX; compiled kernels are kept; who loads numba-cuda."""
 
-The simulator and real compilation cannot share one process, so each check has processes of its own.
-"""
-
-import os
 import pickle
 import re
-import subprocess
 import sys
+import traceback
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-from support import FAMILIES, assert_same_result, build, random_weights
-from test_laws import PACKAGE, ROOT, SOURCES, by_name, imports
+from cuda_support import finish, need_compiler, start
+from test_laws import GPU, PACKAGE, ROOT, SOURCES, by_name, imports
 
-ABSENT = 77  # exit status of a process that found no compiler
+from rnndyn.cells import CELLS
 
+with patch.object(sys, "path", [str(ROOT / "studies" / "cuda"), *sys.path]):
+    import jobs
 
-def start(call, **environment):
-    """Start a process that runs `call`, a function call of this module."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    command = [sys.executable, "-c", f"import test_cuda; test_cuda.{call}"]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": path} | environment, stderr=subprocess.PIPE, text=True
-    )
+# --- PTX, without a driver --------------------------------------------------------------------------------------------
 
 
-def finish(process):
-    """Wait for a process; skip where its compiler is absent, fail with its message where it failed."""
-    _, message = process.communicate(timeout=600)
-    if process.returncode == ABSENT:
-        pytest.skip(message.strip())
-    assert process.returncode == 0, message
+def wanted(job):
+    """Of what the table of registers compiles: all cells in float64; one of each shape in float32 and for other GPUs; a
+    block's shared memory once; kernels for the very sizes where registers hold all."""
+    if job.near:
+        return job.cell == "Elman" and job.capability == jobs.MAIN
+    if job.units:
+        return (job.units, job.dtype) == (2, "float64") and job.cell in ONE_STAGE and job.kernel in ("orbit", "record")
+    return job.dtype == "float64" or job.cell in jobs.SHAPES
 
 
-# --- PTX for compute capability 9.0, without a driver -----------------------------------------------------------------
-
-COMPILED = {
-    "tanh": ("orbit", "lyapunov", "push", "adjoint"),
-    "lstm": ("orbit", "lyapunov", "push", "record", "adjoint"),
-    "gru_before": ("adjoint",),  # two stages, forward and back
-}
-DTYPES = ("float32", "float64")
+ONE_STAGE = [cell for cell, shape in jobs.SHAPES.items() if shape != "two stages"]  # NVVM leaves 240 bytes of two
+JOBS = sorted(filter(wanted, jobs.jobs(jobs.all_cells(), (*jobs.KERNELS, *jobs.BLOCKS))), key=lambda job: job.cell)
+PARTS = JOBS[: len(JOBS) // 2], JOBS[len(JOBS) // 2 :]  # side by side; kernels of one cell have functions in common
 
 
-def compile_all(dtype, folder):
-    """Write the PTX of all kernels in `COMPILED` to `folder`."""
-    import rnndyn
-    from rnndyn.kernels import cuda
+def complaints(job, text):
+    """What is wrong with the PTX of a kernel."""
+    capability, other = "".join(map(str, job.capability)), "f64" if job.dtype == "float32" else "f32"
+    if not re.search(rf"^\.target sm_{capability}$", text, re.MULTILINE):
+        yield f"not for sm_{capability}"
+    if text.count(".visible .entry") != 1:
+        yield "not one entry"
+    if unknown := re.findall(r"^.*\.extern (?!\.shared).*$", text, re.MULTILINE):
+        yield f"calls that nothing answers: {unknown}"
+    if (".extern .shared" in text) != job.near:
+        yield "shared memory"
+    if ".local" in text and job.kernel in jobs.KERNELS:
+        yield "lanes left the registers"
+    if f"fma.rn.f{job.dtype[-2:]}" not in text:
+        yield "no fused products and sums"
+    if found := re.findall(rf"^.*\.{other}\b.*$", text, re.MULTILINE):
+        yield f"numbers of the other width: {found[:3]}"
 
-    if cuda.cuda is None:
-        print(f"numba-cuda is not complete: {cuda.MISSING}", file=sys.stderr)
-        sys.exit(ABSENT)
-    try:
-        for family, kernels in COMPILED.items():
-            for kernel in kernels:
-                text = cuda.ptx(build(rnndyn, family, 2, 1), kernel, dtype, (9, 0))
-                Path(folder, f"{family}-{kernel}-{dtype}.ptx").write_text(text)
-    except Exception as error:
-        if not _has_nvvm():
-            print(f"no NVVM, the compiler to PTX: {error}", file=sys.stderr)
-            sys.exit(ABSENT)
-        raise
 
-
-def _has_nvvm():
-    from numba.cuda.cudadrv import nvvm
-
-    try:
-        nvvm.NVVM()
-    except Exception:
-        return False
-    return True
+def compile_part(number, path):
+    """Write the complaints about each kernel of a part to a file, up to the first kernel that has some."""
+    need_compiler()
+    found = {}
+    for job in PARTS[number]:
+        print(job, file=sys.stderr)  # the last one, should this process die
+        try:
+            found[str(job)] = list(complaints(job, job.ptx()))
+        except Exception:
+            found[str(job)] = [traceback.format_exc()]
+        if found[str(job)]:
+            break
+    Path(path).write_bytes(pickle.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def ptx(tmp_path_factory):
-    """The folder of all PTX; both dtypes are compiled at the same time."""
-    folder = tmp_path_factory.mktemp("ptx")
-    for process in [start(f"compile_all({dtype!r}, {str(folder)!r})") for dtype in DTYPES]:
+def compiled(tmp_path_factory):
+    """{kernel: complaints}, as far as both processes came."""
+    paths = [tmp_path_factory.mktemp("ptx") / f"part{number}" for number in range(len(PARTS))]
+    processes = [start("test_cuda", f"compile_part({k}, {str(path)!r})") for k, path in enumerate(paths)]
+    for process in processes:
         finish(process)
-    return folder
+    return {job: found for path in paths for job, found in pickle.loads(path.read_bytes()).items()}
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("family", "kernel"), [(f, k) for f, kernels in COMPILED.items() for k in kernels])
-def test_kernels_compile_to_ptx_without_a_driver(ptx, family, kernel, dtype):
-    text = (ptx / f"{family}-{kernel}-{dtype}.ptx").read_text()
-    assert re.search(r"^\.target sm_90$", text, re.MULTILINE)
-    assert text.count(".visible .entry") == 1
-    assert ".extern" not in text, "a call that nothing answers"
-    assert ".local" not in text, "tuples of lanes left the registers"
-    assert f"fma.rn.f{dtype[-2:]}" in text
-    other = "f64" if dtype == "float32" else "f32"
-    assert not re.findall(rf"^.*\.{other}\b.*$", text, re.MULTILINE), "numbers of the other width"
+@pytest.mark.parametrize("job", list(map(str, JOBS)))
+def test_a_kernel_compiles_to_ptx_without_a_driver(compiled, job):
+    if job not in compiled:
+        pytest.skip("a kernel before it failed")
+    assert not compiled[job], "\n".join(compiled[job])
 
 
-# --- the simulator beside the uncompiled twin -------------------------------------------------------------------------
-
-# (family, units, inputs, dtype): with 3 points in blocks of 2 threads, one thread has nothing to do
-CASES = [
-    ("tanh", 1, 0, "float64"),
-    ("tanh", 2, 1, "float32"),
-    ("relu", 3, 0, "float64"),
-    ("lstm", 1, 2, "float32"),
-    ("lstm", 3, 1, "float64"),
-    ("gru_before", 2, 1, "float64"),
-    ("GatedAntisymmetric", 2, 1, "float64"),  # a transposed product, more drives than gates
-    ("CoRNN", 3, 1, "float32"),  # two matrices in one stage
-]
-QUANTITIES = ("trajectory", "lyapunov", "lyapunov adaptive", "covariant", "volume", "gradients", "gradients in parts")
-POINTS, STEPS, PART = 3, 9, 32  # a run of more steps than `PART` begins with a call of so many
+GOOD = ".target sm_90\n.visible .entry kernel(\n)\n\tfma.rn.f64 \t%fd3, %fd1, %fd2, %fd3;\n"
+FLAWS = {
+    "not for sm_90": GOOD.replace("sm_90", "sm_80"),
+    "not one entry": GOOD.replace(".visible .entry", ".visible .func"),
+    "calls that nothing answers": ".extern .func (.param .b64 func_retval0) tanh\n" + GOOD,
+    "shared memory": ".extern .shared .align 8 .b8 memory[];\n" + GOOD,
+    "left the registers": GOOD + ".local .align 8 .b8 \t__local_depot0[32];\n",
+    "no fused products": GOOD.replace("fma", "add"),
+    "the other width": GOOD + "\tcvt.f64.f32 \t%fd1, %f1;\n",
+}
 
 
-def quantity(rd, name, family, units, inputs, dtype):
-    """One quantity of three random networks of a case, some with inputs and of different lengths."""
-    rng = np.random.default_rng(units)
-    cell = build(rd, family, units, inputs) if family in FAMILIES else rd.CELLS[family](units, inputs)
-    weights = random_weights(cell, rng, (POINTS,), gain=1.5)
-    steps = PART + 2 if "parts" in name else STEPS
-    given = {"inputs": rng.normal(size=(steps, inputs))} if inputs else {"steps": steps}
-    given |= {"dtype": dtype, "device": "python", "threads": 1}
-    lengths = steps - np.arange(POINTS)
-    if name == "trajectory":
-        return rd.trajectory(cell, weights, lengths=lengths, **given)
-    if name.startswith("lyapunov"):
-        k, every = max(1, cell.state_size - 1), None if "adaptive" in name else 2
-        return rd.lyapunov(cell, weights, k=k, qr_every=every, transient=2, **given | {"steps": steps - 2})
-    if name == "covariant":
-        return rd.covariant_vectors(cell, weights, transient=2, backward=2, **given | {"steps": steps - 4})
-    if name == "volume":
-        return rd.volume(cell, weights, lengths=lengths, **given)
-    cotangent = rng.normal(size=(POINTS, steps + 1, cell.state_size))
-    return rd.gradients(cell, weights, cotangent=cotangent, lengths=lengths, **given)
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_what_is_wrong_with_ptx_is_told(flaw):
+    job = jobs.Job("Elman", "orbit", "float64", (9, 0))
+    assert not list(complaints(job, GOOD))
+    (told,) = complaints(job, FLAWS[flaw])
+    assert flaw in told
 
 
-def simulate_all(path):
-    """Write all quantities, from the twin and from the simulator, and the entries that ran, to a file."""
+def test_all_kernels_of_all_cells_are_compiled():
+    for kernel in (*jobs.KERNELS, *jobs.BLOCKS):  # which are all that there are: see `test_registers`
+        here = {(job.cell, job.dtype, job.capability) for job in JOBS if job.kernel == kernel and not job.units}
+        assert here >= {(cell, "float64", (9, 0)) for cell in (*CELLS, "GRU, reset before")}
+        assert here >= {(cell, "float32", (9, 0)) for cell in jobs.SHAPES}
+        assert here >= {(cell, "float64", other) for cell in jobs.SHAPES for other in ((8, 0), (10, 0))}
+
+
+# --- compiled kernels are kept ----------------------------------------------------------------------------------------
+
+
+def keep(action, folder):
+    """Ask for a kernel in this process, as a launch does where `compute_capability` is what the GPU has.
+
+    The driver's own part, taking the machine code to the GPU, is left out; all before it is the real thing.
+    """
+    need_compiler()
+    from numba import typeof
+    from numba.cuda import dispatcher
+    from numba.cuda.cudadrv import devices
+
     import rnndyn as rd
-    from rnndyn.kernels import cuda, target
+    from rnndyn.kernels import cuda
+    from rnndyn.kernels.cache import folder as cache_folder
+    from rnndyn.kernels.lane import Lane
+    from rnndyn.kernels.rule import bind
 
-    class Simulated(target.Run):
-        def __post_init__(self):
-            self.device = "cuda"
-            super().__post_init__()
+    device = SimpleNamespace(compute_capability=(9, 0), id=0)
+    dispatcher.get_current_device = lambda: device
+    devices.get_context = lambda *_: SimpleNamespace(device=device)
+    dispatcher._Kernel.bind = lambda kernel: kernel._codelibrary.get_cubin()
+    assert str(cache_folder()).startswith(folder)
+    numbers, arrays = ((0,) * 4, (0,) * 5, (0,) * 4, 0, 0, 0, 0), (np.zeros((1, 32)),) * 6
+    signature = (typeof(numbers), typeof(arrays))
 
-    cuda.THREADS = 2
-    twin, results = target.Run, {}
-    for case in CASES:
-        for name in QUANTITIES:
-            for target.Run in (twin, Simulated):
-                results[target.Run.__name__, name, *case] = quantity(rd, name, *case)
-    results = {key: tuple(v) if isinstance(v, tuple) else v for key, v in results.items()}
-    entries = {kernel.__name__ for kernel, *_ in cuda._ENTRIES}
-    Path(path).write_bytes(pickle.dumps((results, entries, cuda.available())))
+    def found(cell, capability=(9, 0)):
+        """(whether the kernel was found, its name and machine code)."""
+        device.compute_capability = capability
+        cuda._COMPILED.clear()
+        entry = cuda._compiled(cuda._lanes_entry, cuda.orbit, Lane("float64", 1, 32), bind(cell), (), 32)
+        kernel = entry.compile(signature)
+        assert sum(entry._cache_hits.values()) + sum(entry._cache_misses.values()) == 1
+        return sum(entry._cache_hits.values()) == 1, kernel.entry_name, bytes(kernel._codelibrary.get_cubin().code)
 
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
-    path = tmp_path_factory.mktemp("simulator") / "results"
-    finish(start(f"simulate_all({str(path)!r})", NUMBA_ENABLE_CUDASIM="1"))
-    return pickle.loads(path.read_bytes())
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-@pytest.mark.parametrize("name", QUANTITIES)
-def test_simulator_equals_the_twin(simulated, name, case):
-    results = simulated[0]
-    found = results["Simulated", name, *case]
-    assert_same_result(found, results["Run", name, *case])
-    first = found if isinstance(found, np.ndarray) else found[2 if name.startswith("gradients") else -1]
-    assert np.isfinite(first).any()
+    action(SimpleNamespace(cells=rd, found=found, folder=Path(folder)))
 
 
-def test_all_entries_ran_on_the_simulator(simulated):
-    assert simulated[1] == {"orbit", "lyapunov", "push", "record", "adjoint"}
+def keep_one(folder):
+    def action(here):
+        there, *kernel = here.found(here.cells.Elman(2, 1))
+        assert not there
+        (here.folder / "kernel").write_bytes(pickle.dumps(kernel))
+
+    keep(action, folder)
 
 
-def test_the_simulator_is_no_gpu(simulated):
-    there, reason = simulated[2]
-    assert not there
-    assert "simulator" in reason
+def find_it(folder):
+    def action(here):
+        kernel = [True, *pickle.loads((here.folder / "kernel").read_bytes())]
+        cell = here.cells.Elman(2, 1)
+        assert list(here.found(cell)) == kernel
+        assert list(here.found(here.cells.Elman(5, 3))) == kernel, "sizes are arguments"
+        assert not here.found(here.cells.Elman(2, 1, activation="relu"))[0], "another rule"
+        assert not here.found(cell, (8, 0))[0], "another GPU"
+        for index in here.folder.rglob("*.nbi"):
+            index.write_bytes(b"broken")
+        assert not here.found(cell)[0]
+        assert here.found(cell)[0], "kept again"
+
+    keep(action, folder)
+
+
+def test_compiled_kernels_are_kept_between_processes(tmp_path):
+    for call in ("keep_one", "find_it"):
+        finish(start("test_cuda", f"{call}({str(tmp_path)!r})", RNNDYN_CACHE_DIR=str(tmp_path)))
 
 
 # --- one module, and only when asked ----------------------------------------------------------------------------------
@@ -189,9 +189,12 @@ def test_the_simulator_is_no_gpu(simulated):
 
 @pytest.mark.parametrize("path", SOURCES, ids=by_name)
 def test_numba_cuda_is_imported_in_one_module(path):
-    if path != PACKAGE / "kernels" / "cuda.py":
+    loaders = [PACKAGE / "kernels" / name for name in ("cuda.py", "block_run.py")]
+    if path != loaders[0]:
         assert not [name for name in imports(path) if name.startswith(("numba.cuda", "numba_cuda"))]
-    assert "rnndyn.kernels.cuda" not in imports(path, at_import_time=True), "loaded by everyone"
+    if path not in loaders:
+        loaded = imports(path, at_import_time=True)
+        assert loaded.isdisjoint(f"rnndyn.kernels.{loader.stem}" for loader in loaders), "loaded by everyone"
 
 
 def no_cuda():
@@ -199,8 +202,9 @@ def no_cuda():
     import rnndyn
 
     rnndyn.trajectory(rnndyn.Elman(1), {}, steps=2, device="python")
-    assert not [name for name in sys.modules if name.startswith(("numba.cuda", "numba_cuda", "cuda"))]
+    loaded = [name for name in sys.modules if name.startswith("numba.cuda") or name.split(".")[0] in GPU]
+    assert not loaded, loaded
 
 
 def test_runs_elsewhere_load_no_numba_cuda():
-    finish(start("no_cuda()"))
+    finish(start("test_cuda", "no_cuda()"))
