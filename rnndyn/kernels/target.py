@@ -74,7 +74,7 @@ class Run:
     each); by default the faster one.
     A kernel for the very sizes takes half the time of one for all sizes (tanh N = 8, all exponents: 107 and 230 ns a
     step), with the same bits, but every size is compiled anew, for 5 to 8 s: only long runs get one, and short ones
-    after them (of a report after its sweep, say). On CUDA small networks always do: what is known stays in registers.
+    after them (of a report after its sweep, say). On CUDA small networks always do, as loops over what is known unroll.
     """
 
     cell: object
