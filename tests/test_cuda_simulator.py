@@ -14,7 +14,7 @@ LANES = (
     "gradients in parts",
 )  # fmt: skip
 BLOCKS = ("trajectory", "last state", "lyapunov", "lyapunov all adaptive", "ragged")
-ALONE = [("tanh", 1, 0, "float64"), ("tanh", 7, 1, "float64"), ("lstm", 3, 1, "float64"), ("CoRNN", 3, 1, "float32")]
+ALONE = [("tanh", 1, 0, "float64"), ("tanh", 7, 1, "float64"), ("lstm", 3, 1, "float64")]
 ONE = ("tanh", 3, 1, "float64")  # one point: a tile with a network too many
 RANKS = ("relu", 7, 0, "float64")  # dead units: new directions
 

@@ -175,16 +175,12 @@ def test_load_and_store_keep_to_their_elements(dtype, width):
 
 
 @dtypes
-def test_strided_views_have_lanes_of_one_number(dtype):
+def test_strided_views_have_no_lanes(dtype):
+    """Elements of memory are neighbouring numbers."""
     x = np.arange(24, dtype=dtype).reshape(8, 3)
-    result = np.zeros((8, 2), dtype)
-    above = np.zeros(8, bool)
-    _copy(Lane(dtype), 8, x[:, 1], result[:, 1], above)
-    np.testing.assert_array_equal(result[:, 1], x[::-1, 1] + 0.5)
-    np.testing.assert_array_equal(result[:, 0], 0)
-    assert full(Lane(dtype), 2).dtype == np.dtype(dtype)
-    with pytest.raises(TypeError, match="strided"):
-        _copy(Lane(dtype, 4), 2, x[:, 1], result[:, 1], above)
+    result, above = np.zeros((8, 2), dtype), np.zeros(8, bool)
+    with pytest.raises(TypingError):
+        _copy(Lane(dtype), 8, x[:, 1], result[:, 1], above)
 
 
 def test_lanes_of_different_kinds_do_not_mix():

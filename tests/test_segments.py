@@ -30,7 +30,7 @@ def found(cell, seed=0):
 def test_segments_change_no_bit(family, monkeypatch):
     """A budget of a few steps, and calls of a few steps, give the gradients of an unlimited one."""
     whole = found(CELLS[family])
-    monkeypatch.setattr(cotangents, "SEGMENT_BYTES", 1)  # the least: BLOCK steps
+    monkeypatch.setitem(cotangents.SEGMENT_BYTES, "cpu", 1)  # the least: BLOCK steps
     monkeypatch.setattr(tiles.Pace, "fit", lambda self: 7)
     parts = found(CELLS[family])
     for name, gradient in whole.weights.items():

@@ -454,10 +454,11 @@ LENGTHS = {"orbit": (4, 4), "lyapunov": (6, 9), "push": (6, 7), "record": (10, 4
 TUPLES = {"at": 5, "batch": 2}
 
 
-def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0), known=(), near=False):
+def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0), known=(), near=False, optimised=True):
     """The PTX of a kernel (a name of `KERNELS` or `BLOCKS`) for a cell; needs neither GPU nor driver.
 
-    known: its `sizes`, `at` and `room` where it is compiled for the very sizes. near: see `run_blocks`.
+    known: its `sizes`, `at` and `room` where it is compiled for the very sizes. near: see `run_blocks`. Not `optimised`
+    takes half the time, and tells as well whether a kernel compiles.
     """
     integer, element = types.int64, types.float64 if dtype == "float64" else types.float32
     array = types.Array(element, 2, "C")
@@ -481,7 +482,7 @@ def ptx(cell, kernel, dtype="float64", compute_capability=(9, 0), known=(), near
         entry = _lanes_entry(function, Lane(dtype, 1, WARP), bind(cell), known, WARP)
         signature = (types.Tuple(scalars[len(known) :]), arrays)
     with _device(compute_capability):
-        code, _ = cuda.compile_ptx(entry, signature, cc=compute_capability)
+        code, _ = cuda.compile_ptx(entry, signature, cc=compute_capability, opt=optimised)
     return code
 
 

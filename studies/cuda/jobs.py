@@ -57,13 +57,13 @@ class Job:
     def __str__(self) -> str:
         return f"{self.row}, {self.column}, {self.dtype}, {self.capability[0]}.{self.capability[1]}"
 
-    def ptx(self) -> str:
+    def ptx(self, optimised: bool = True) -> str:
         """Compile it."""
         from rnndyn.kernels import cuda
 
         cell = build(self.cell, self.units, 0) if self.units else build(self.cell)
         sizes = known(cell, self.kernel) if self.units else ()
-        return cuda.ptx(cell, self.kernel, self.dtype, self.capability, sizes, self.near)
+        return cuda.ptx(cell, self.kernel, self.dtype, self.capability, sizes, self.near, optimised)
 
 
 def jobs(cells: list[str], kernels: list[str]) -> Iterator[Job]:
