@@ -1,5 +1,6 @@
 """CUDA without a GPU: every kernel of every cell compiles to PTX; compiled kernels are kept; who loads numba-cuda."""
 
+import gc
 import pickle
 import re
 import sys
@@ -63,6 +64,7 @@ def complaints(job, text):
 def compile_part(number, path):
     """Write the complaints about each kernel of a part to a file, up to the first kernel that has some."""
     need_compiler()
+    gc.disable()  # a tenth of the time: all that was compiled is looked through again and again
     found = {}
     for job in PARTS[number]:
         print(job, file=sys.stderr)  # the last one, should this process die
