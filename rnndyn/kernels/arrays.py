@@ -14,7 +14,7 @@ class Arrays:
 
     def parts(self, parts, count, size):
         """Arrays from (first value, (points, values)) of each part; zero elsewhere, `size` values a point."""
-        return pack_parts(parts, count, size, self.width, self.dtype, self.shift())
+        return pack_parts(parts, count, size, self.width, self.dtype, self._shift())
 
     def pack(self, points, size=None):
         """(points, values) as tiles; `size` values a point, the rest zero."""
@@ -25,7 +25,7 @@ class Arrays:
         return self.pack(np.broadcast_to(row, (self.width, len(row))))[0]
 
     def zeros(self, tiles, size):
-        return self._new((tiles, size * self.width), np.zeros)
+        return self.new((tiles, size * self.width), np.zeros)
 
     def ones(self, tiles, size):
         array = self.zeros(tiles, size)
@@ -34,7 +34,7 @@ class Arrays:
 
     def scratch(self, tiles, size):
         """What a kernel may write while it works on a tile: one tile's, as they come one after another."""
-        return self._new((size * self.width,), np.empty)
+        return self.new((size * self.width,), np.empty)
 
     def fetch(self, array):
         """An array's numbers in main memory."""
@@ -43,10 +43,6 @@ class Arrays:
     def unpack(self, array, count, out=None):
         """(tiles, values * width) -> (count, values), into `out` if that is given."""
         return unpack(self.fetch(array), self.width, count, out)
-
-    def put(self, array, new):
-        """Let the array hold what `new` holds."""
-        array[:] = new
 
     def sort(self, array, order, size=None):
         """Put the points in the order `order`, as far as their first `size` values go."""
@@ -63,10 +59,11 @@ class Arrays:
         """Write a copy back."""
         array[begin:end] = copy
 
-    def _new(self, shape, make):
-        return aligned(shape, self.dtype, self.shift(), make)
+    def new(self, shape, make):
+        """An array by np.zeros or np.empty, apart from the last one."""
+        return aligned(shape, self.dtype, self._shift(), make)
 
-    def shift(self):
+    def _shift(self):
         """A place in the page for the next array, far from the last one's."""
         self.made += 1
         return 5 * self.made  # in cache lines, of which a page has 64

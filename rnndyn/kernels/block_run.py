@@ -9,7 +9,7 @@ from .dense_run import Places, guess
 from .spectra import Batches, summed, tallies
 from .stream import stride_of
 from .tangent import ALIVE, BATCHES, LAST
-from .tiles import CALL, Stopped
+from .tiles import CALL
 
 COLUMNS = 32  # of a frame for each warp; not measured yet
 MOST = 8  # warps of a block; not measured yet
@@ -35,10 +35,15 @@ def _warps(columns):
 
 def _call(run, name, meter, points, near, warps, steps, numbers, arrays):
     """One call of an entry for all networks."""
-    if meter.stop.is_set():
-        raise Stopped
-    run.pace.timed(steps, cuda.run_blocks, name, run.lane, run.bound, near, warps, numbers, arrays)
-    meter.add(points * steps)
+    run.timed(
+        meter, steps, points * steps, cuda.run_blocks, name, run.lane, run.bound, near, warps, numbers, arrays
+    )  # fmt: skip
+
+
+def _near(warps, *arrays):
+    """Bytes of shared memory for a network's part of the arrays, 0 if that is too much."""
+    needed = sum(array.dtype.itemsize * array.shape[1] for array in arrays)
+    return needed if needed <= cuda.shared_bytes(warps) else 0
 
 
 def _weights(run, places, theta):
@@ -76,8 +81,7 @@ def spectra(run, theta, state, frame, spare, inputs, lengths, transient, every, 
     squares, powers, levels, lost = (make(count, k) for make in (memory.ones, memory.zeros, memory.zeros, memory.zeros))
     sums = memory.zeros(count, BATCHES * k)
     sizes = (cell.units, places.m, cell.inputs, places.drives * places.m, places.fields, k, places.pitch, places.far)
-    near = np.dtype(run.dtype).itemsize * (packed.shape[1] + vectors.shape[1])
-    near = near if near <= cuda.shared_bytes(warps) else 0
+    near = _near(warps, packed, vectors)
     arrays = (
         packed, u, x, a, da, partials, full, vectors, memory.common(new[0]), flipped, dots, inverses, before, shifts,
         marks, squares, powers, levels, lost, sums, tally,
@@ -102,8 +106,7 @@ def trajectories(run, theta, state, inputs, steps, keep, stride, meter):
     x, a = memory.scratch(count, places.drives * places.m), memory.scratch(count, places.far)
     record = memory.zeros(count, steps * values if keep else 0)
     sizes = (cell.units, places.m, cell.inputs, places.drives * places.m, places.fields)
-    near = np.dtype(run.dtype).itemsize * packed.shape[1]
-    near = near if near <= cuda.shared_bytes(1) else 0
+    near = _near(1, packed)
     for _, _, first, number in run.slices(1, steps):
         numbers = (sizes, places.at, first, number, stride, int(keep))
         _call(run, "path", meter, count, near, 1, number, numbers, (packed, u, x, a, full, record))

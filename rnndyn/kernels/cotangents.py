@@ -81,7 +81,7 @@ def cotangents(run, weights, state, inputs, lengths, steps, direct, powers, want
         if number == steps == segment:
             backward(begin, end, 0, 0, steps, True)
         elif first == 0:  # a long run: segment by segment, each in calls of a bounded time
-            together = [(begin, end)] if run.device == "cuda" else [(tile, tile + 1) for tile in range(begin, end)]
+            together = [(begin, end)] if run.together else [(tile, tile + 1) for tile in range(begin, end)]
             for tiles_of in together:
                 _long_run(run, tiles_of, steps, segment, full, forward, backward, meter)
     into = memory.unpack(gu, count).reshape(count, -1, cell.inputs + 1)
@@ -109,7 +109,7 @@ def segment_of(run, steps):
 
 def kept_numbers(run, steps):
     """Numbers of a point that a backward pass keeps in memory of its own, as each thread of a GPU does."""
-    if run.device != "cuda":
+    if not run.together:
         return 0
     layout, segment = run.layout, segment_of(run, steps)
     step = layout.kept + layout.sent * run.cell.units

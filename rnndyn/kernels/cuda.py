@@ -365,10 +365,6 @@ class Memory(Arrays):
             seat().stream.synchronize()
             return found
 
-    def put(self, array, new):
-        with told():
-            array.copy_to_device(new, stream=seat().stream)
-
     def sort(self, array, order, size=None):
         tiles, length = array.shape
         order = np.concatenate([order, np.full(tiles * self.width - len(order), order[-1])])
@@ -379,11 +375,12 @@ class Memory(Arrays):
 
     def kept(self, array, begin, end):
         copy = self.scratch(len(array), array.shape[1] // self.width)
-        self.put(copy, array)
+        self.restore(copy, begin, end, array)
         return copy
 
     def restore(self, array, begin, end, copy):
-        self.put(array, copy)
+        with told():
+            array.copy_to_device(copy, stream=seat().stream)
 
     def _there(self, array):
         """A copy on the GPU, done: where a GPU reads main memory by itself, `array` must live until then."""

@@ -23,7 +23,7 @@ from .rule import bind
 from .step import Layout
 from .stream import Pieces, stride_of, whole_of
 from .tangent import LONGEST
-from .tiles import CHUNK_BYTES, Pace, Stopped, aligned, chunks
+from .tiles import CHUNK_BYTES, Pace, Stopped, chunks
 
 __all__ = ["Run", "cotangents", "jacobians", "kept_numbers", "lane_width", "pushes", "spectra", "trajectories"]
 
@@ -95,6 +95,7 @@ class Run:
         seconds = steps * (5e-9 * (1 + rows) + 0.4e-9 * rows * units * (1 + columns))  # of one core, roughly
         self.path = self.path or _path(self, columns)
         self.dense = self.path == "dense"
+        self.together = self.device == "cuda"  # whether all tiles take their steps side by side, or one after another
         if self.device == "cuda":
             from . import cuda  # only now: numba-cuda is not for everyone
 
@@ -132,7 +133,7 @@ class Run:
 
     def flat(self, size):
         """Zeros, apart from the last array."""
-        return aligned((size,), self.dtype, self.memory.shift(), np.zeros)
+        return self.memory.new((size,), np.zeros)
 
     def sizes(self, *sizes):
         """The sizes and the layout's starts; part of the kernel's type where that is worth it."""
@@ -144,7 +145,7 @@ class Run:
 
     def slices(self, tiles, steps, begun=0):
         """(begin, end, first, count) of the calls that take all tiles through the steps `begun` .. `steps` - 1."""
-        return self.pace.slices(tiles, steps, begun, self.device == "cuda")
+        return self.pace.slices(tiles, steps, begun, self.together)
 
     def piece(self, steps):
         """Steps for which a tile's inputs are made at a time, if not all; whole blocks of re-orthonormalisation."""
@@ -161,14 +162,19 @@ class Run:
         return cpu.COMPILED[function] if self.device == "cpu" else function
 
     def call(self, function, meter, points, slices_of, *arguments):
-        """One call of a kernel over tiles; the stop and the count of steps around it."""
+        """One call of a kernel over tiles."""
+        begin, end, _, count = slices_of
+        work = count if self.together else (end - begin) * count
+        covered = min(end * self.width, points) - min(begin * self.width, points)
+        kernel = self.compiled(function)
+        self.timed(meter, work, covered * count, kernel, begin, end, self.lane, self.bound, *arguments)
+
+    def timed(self, meter, work, steps, function, *arguments):
+        """Call what takes `work` steps of the pace, with the stop before and the count of all points' steps behind."""
         if meter.stop.is_set():
             raise Stopped
-        begin, end, _, count = slices_of
-        work = count if self.device == "cuda" else (end - begin) * count
-        self.pace.timed(work, self.compiled(function), begin, end, self.lane, self.bound, *arguments)
-        covered = min(end * self.width, points) - min(begin * self.width, points)
-        meter.add(covered * count)
+        self.pace.timed(work, function, *arguments)
+        meter.add(steps)
 
 
 def trajectories(run, theta, state, inputs, steps, keep, meter):
