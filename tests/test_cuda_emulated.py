@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cuda_support import STEPS, finish, need_compiler, quantity, start
-from support import assert_same_result, rounding
+from cuda_support import close, finish, need_compiler, quantity, start
+from support import assert_same_result
 
 LANES = {
     ("tanh", 2, 1, "float64"): ("trajectory", "lyapunov adaptive", "ragged", "gradients"),
@@ -89,23 +89,6 @@ def more(tmp_path_factory):
     return run(tmp_path_factory.mktemp("more"), MORE_LANES, MORE_BLOCKS, ["two warps"])
 
 
-def assert_close(found, case, expected):
-    """Equal to rounding, grown over the steps as far as it does in these networks."""
-    if isinstance(found, dict):
-        found, expected = tuple(found.values()), tuple(expected.values())
-    if isinstance(found, tuple):
-        for one, other in zip(found, expected, strict=True):
-            assert_close(one, case, other)
-        return
-    if found is None:
-        assert expected is None
-        return
-    assert found.dtype == expected.dtype
-    tolerance = rounding(STEPS, 10, growth=100, eps=np.finfo(case[3]).eps)
-    scale = np.max(np.abs(expected), where=np.isfinite(expected), initial=1.0)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
-
-
 def pairs(cases):
     return pytest.mark.parametrize(("name", "case"), [(name, case) for case, names in cases.items() for name in names])
 
@@ -113,7 +96,7 @@ def pairs(cases):
 def same_as_the_cpu(found, name, case, points):
     import rnndyn as rd
 
-    assert_close(found, case, quantity(rd, name, *case, "python", points=points))
+    close(found, quantity(rd, name, *case, "python", points=points), np.finfo(case[3]).eps)
 
 
 @pairs(LANES)

@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 import pytest
-from cuda_support import CASES, STEPS, quantity
-from support import ROOT, assert_same_result, random_weights, rounding
+from cuda_support import CASES, close, quantity
+from support import ROOT, assert_same_result, random_weights
 
 import rnndyn as rd
 
@@ -36,19 +36,6 @@ def gpu():
     found, why = kernels.gpu()
     if not found:
         pytest.skip(f"no GPU: {why}")
-
-
-def close(found, expected, eps, growth=100):
-    """Equal to rounding, grown over the steps."""
-    if isinstance(found, dict):
-        found, expected = tuple(found.values()), tuple(expected.values())
-    if isinstance(found, tuple):
-        for one, other in zip(found, expected, strict=True):
-            close(one, other, eps, growth)
-    elif found is not None:
-        assert found.dtype == expected.dtype
-        scale = np.max(np.abs(expected), where=np.isfinite(expected), initial=1.0)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=rounding(STEPS, 10, growth, eps) * scale)
 
 
 @pytest.mark.parametrize("name", LANES)
