@@ -1,8 +1,9 @@
 """Dual numbers through a rule: the value and its partial derivatives with respect to chosen arguments, exactly.
 
 A dual number carries a value and one slot for each seeded argument, `None` where the argument cannot matter: such slots
-are skipped by type, so that a rule pays only for the derivatives that exist. `partials` starts them and reads them off
-the rule's results.
+are skipped by type, so that a rule pays only for the derivatives that exist. A partial that is 1 whatever the numbers
+are (of a field that a rule hands on, say) is known by type too: it is neither kept nor multiplied. `partials` starts
+dual numbers and reads the partials off the rule's results.
 """
 
 import operator
@@ -110,18 +111,21 @@ def chain(x, result, slope):
 # --- the compiled type ------------------------------------------------------------------------------------------------
 
 
+NONE, ONE, ANY = range(3)  # what is known of a partial by type: that it is 0, that it is 1, nothing
+
+
 class DualType(Number):
-    """A lane and its partials; `slots[i]` tells whether partial i exists."""
+    """A lane and its partials; `slots[i]` is what is known of partial i."""
 
     def __init__(self, lane, slots):
         self.lane, self.slots = lane, tuple(slots)
-        super().__init__(name=f"dual({lane}, {''.join('01'[s] for s in self.slots)})")
+        super().__init__(name=f"dual({lane}, {''.join('01d'[s] for s in self.slots)})")
 
 
 @register_model(DualType)
 class _DualModel(models.StructModel):
     def __init__(self, manager, kind):
-        members = [("value", kind.lane)] + [(f"d{i}", kind.lane) for i, there in enumerate(kind.slots) if there]
+        members = [("value", kind.lane)] + [(f"d{i}", kind.lane) for i, slot in enumerate(kind.slots) if slot == ANY]
         super().__init__(manager, kind, members)
 
 
@@ -129,22 +133,41 @@ def lane_of(kind):
     return kind.lane if isinstance(kind, DualType) else kind
 
 
-def joined(*kinds):
-    """The dual type of mixed dual, lane and scalar arguments, or None."""
-    duals = [kind for kind in kinds if isinstance(kind, DualType)]
-    if not duals or not all(isinstance(kind, DualType) or is_lane(kind) or is_scalar(kind) for kind in kinds):
-        return None
-    slots = [any(there) for there in zip(*(kind.slots for kind in duals), strict=True)]
-    return DualType(duals[0].lane, slots)
+def joining(slot):
+    """Make the type rule of a dual with a dual, lane or scalar: a dual, with `slot(a, b)` where one of them has any."""
+
+    def rule(*kinds):
+        duals = [kind for kind in kinds if isinstance(kind, DualType)]
+        if not duals or not all(isinstance(kind, DualType) or is_lane(kind) or is_scalar(kind) for kind in kinds):
+            return None
+        none = (NONE,) * len(duals[0].slots)
+        pairs = zip(*(kind.slots if isinstance(kind, DualType) else none for kind in kinds), strict=True)
+        return DualType(duals[0].lane, (slot(*pair) if any(pair) else NONE for pair in pairs))
+
+    return rule
+
+
+of_product = joining(lambda a, b: ANY)
+of_sum = joining(lambda a, b: ANY if a and b else a or b)
+of_difference = joining(lambda a, b: ANY if b else a)
+of_choice = joining(lambda a, b: a if a == b else ANY)
+
+
+def of_image(kind):
+    """The type of a dual number's image under a function."""
+    return DualType(kind.lane, (slot and ANY for slot in kind.slots))
 
 
 def taken(emit, kind, source, number):
-    """(value, partials with None where there are none) of an argument of type `source`, for a dual of type `kind`."""
+    """(value, partials) of an argument of type `source`, for a dual of type `kind`; partials are None where they are 0
+    by type, ONE where they are 1."""
     if not isinstance(source, DualType):
         return splat(emit, kind.lane, number, source), [None] * len(kind.slots)
+    known = {NONE: None, ONE: ONE}
     position = iter(range(1, len(source.slots) + 1))
-    partials = [emit.item(number, next(position)) if there else None for there in source.slots]
-    return emit.item(number, 0), partials
+    return emit.item(number, 0), [
+        known[slot] if slot in known else emit.item(number, next(position)) for slot in source.slots
+    ]
 
 
 def made(emit, kind, number, partials):
@@ -152,44 +175,39 @@ def made(emit, kind, number, partials):
     from llvmlite import ir
 
     result = ir.Constant(emit.type(kind), ir.Undefined)
-    members = [number] + [p for p, there in zip(partials, kind.slots, strict=True) if there]
+    members = [number] + [p for p, slot in zip(partials, kind.slots, strict=True) if slot == ANY]
     for i, member in enumerate(members):
         result = emit.builder.insert_value(result, member, i)
     return result
 
 
-def scaled_sum(emit, pairs):
+def real(emit, lane, partial):
+    """A partial as a number."""
+    if partial is None or partial is ONE:
+        return constant(emit, lane, 0.0 if partial is None else 1.0)
+    return partial
+
+
+def times(emit, lane, factor, partial):
+    """factor * partial, factor None for 1."""
+    if factor is None:
+        return real(emit, lane, partial)
+    return factor if partial is ONE else emit.builder.fmul(factor, partial)
+
+
+def scaled_sum(emit, lane, pairs):
     """Sum of factor * partial over the pairs whose partial exists (factor None: 1), fused; None if there are none."""
     total = None
     for factor, partial in pairs:
         if partial is None:
             continue
         if total is None:
-            total = partial if factor is None else emit.builder.fmul(factor, partial)
-        elif factor is None:
-            total = emit.builder.fadd(total, partial)
+            total = times(emit, lane, factor, partial)
+        elif factor is None or partial is ONE:
+            total = emit.builder.fadd(total, times(emit, lane, factor, partial))
         else:
             total = emit.call("llvm.fmuladd", factor, partial, total)
     return total
-
-
-def _binary(derive):
-    """Code of a binary operation; `derive(emit, kind, x, y) -> value, dx, dy` with factor None for 1."""
-
-    def code(emit, kinds, values):
-        kind = joined(*kinds)
-        (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
-        result, dx, dy = derive(emit, kind, x, y)
-        partials = [scaled_sum(emit, ((dx, a), (dy, b))) for a, b in zip(xs, ys, strict=True)]
-        return made(emit, kind, result, partials)
-
-    return code
-
-
-def _divide(emit, kind, x, y):
-    q = emit.builder.fdiv(x, y)
-    r = emit.builder.fdiv(constant(emit, kind.lane, 1.0), y)
-    return q, r, emit.negative(emit.builder.fmul(q, r))
 
 
 PAIRS = (
@@ -199,37 +217,52 @@ PAIRS = (
     (DualType, types.Number),
     (types.Number, DualType),
 )
-register(operator.add, joined, _binary(lambda e, k, x, y: (e.builder.fadd(x, y), None, None)), *PAIRS)
-register(
-    operator.sub,
-    joined,
-    _binary(lambda e, k, x, y: (e.builder.fsub(x, y), None, constant(e, k.lane, -1.0))),
-    *PAIRS,
-)
-register(operator.mul, joined, _binary(lambda e, k, x, y: (e.builder.fmul(x, y), y, x)), *PAIRS)
-register(operator.truediv, joined, _binary(_divide), *PAIRS)
 
 
-def _is_dual(kind):
-    return kind if isinstance(kind, DualType) else None
+def _binary(function, rule, derive):
+    """A binary operation; `derive(emit, kind, x, y) -> value, dx, dy` with factor None for 1."""
+
+    def code(emit, kinds, values):
+        kind = rule(*kinds)
+        (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
+        result, dx, dy = derive(emit, kind, x, y)
+        partials = [scaled_sum(emit, kind.lane, ((dx, a), (dy, b))) for a, b in zip(xs, ys, strict=True)]
+        return made(emit, kind, result, partials)
+
+    register(function, rule, code, *PAIRS)
+
+
+def _divide(emit, kind, x, y):
+    q = emit.builder.fdiv(x, y)
+    r = emit.builder.fdiv(constant(emit, kind.lane, 1.0), y)
+    return q, r, emit.negative(emit.builder.fmul(q, r))
+
+
+_binary(operator.add, of_sum, lambda e, k, x, y: (e.builder.fadd(x, y), None, None))
+_binary(operator.sub, of_difference, lambda e, k, x, y: (e.builder.fsub(x, y), None, constant(e, k.lane, -1.0)))
+_binary(operator.mul, of_product, lambda e, k, x, y: (e.builder.fmul(x, y), y, x))
+_binary(operator.truediv, of_product, _divide)
 
 
 def _negative_code(emit, kinds, values):
     x, xs = taken(emit, kinds[0], kinds[0], values[0])
-    return made(emit, kinds[0], emit.negative(x), [p and emit.negative(p) for p in xs])
+    lane = kinds[0].lane
+    return made(emit, of_image(kinds[0]), emit.negative(x), [p and emit.negative(real(emit, lane, p)) for p in xs])
 
 
-register(operator.neg, _is_dual, _negative_code, (DualType,))
-register(operator.pos, _is_dual, lambda emit, kinds, values: values[0], (DualType,))
+register(operator.neg, lambda x: of_image(x) if isinstance(x, DualType) else None, _negative_code, (DualType,))
+register(
+    operator.pos, lambda x: x if isinstance(x, DualType) else None, lambda emit, kinds, values: values[0], (DualType,)
+)
 
 
 def _comparison(symbol):
     def result(a, b):
-        kind = joined(a, b)
+        kind = of_product(a, b)
         return kind and mask_of(kind.lane)
 
     def code(emit, kinds, values):
-        kind = joined(*kinds)
+        kind = of_product(*kinds)
         (x, _), (y, _) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
         return widened(emit, kind.lane, emit.builder.fcmp_ordered(symbol, x, y))
 
@@ -267,11 +300,13 @@ def _power_code(emit, kinds, values):
     x, xs = taken(emit, kind, kind, values[0])
     result = _signed_power(emit, kind.lane, x, n)
     slope = emit.builder.fmul(constant(emit, kind.lane, n), _signed_power(emit, kind.lane, x, n - 1))
-    return made(emit, kind, result, [p and emit.builder.fmul(slope, p) for p in xs])
+    return made(emit, of_image(kind), result, [p and times(emit, kind.lane, slope, p) for p in xs])
 
 
 def _power_result(x, n):
-    return x if isinstance(x, Number) and isinstance(n, types.IntegerLiteral) else None
+    if not isinstance(x, Number) or not isinstance(n, types.IntegerLiteral):
+        return None
+    return of_image(x) if isinstance(x, DualType) else x
 
 
 register(operator.pow, _power_result, _power_code, (Number, types.IntegerLiteral), literal=True)
@@ -282,12 +317,13 @@ register(operator.pow, _power_result, _power_code, (Number, types.IntegerLiteral
 
 def _chain_code(emit, kinds, values):
     _, xs = taken(emit, kinds[0], kinds[0], values[0])
-    return made(emit, kinds[0], values[1], [p and emit.builder.fmul(values[2], p) for p in xs])
+    lane = kinds[0].lane
+    return made(emit, of_image(kinds[0]), values[1], [p and times(emit, lane, values[2], p) for p in xs])
 
 
 register(
     chain,
-    lambda x, result, slope: x if isinstance(x, DualType) and is_lane(result) and is_lane(slope) else None,
+    lambda x, result, slope: of_image(x) if isinstance(x, DualType) and is_lane(result) and is_lane(slope) else None,
     _chain_code,
     (DualType, LaneType, LaneType),
 )
@@ -317,21 +353,19 @@ for _function, _jet in JETS.items():
 
 
 def _choice(mask, a, b):
-    kind = joined(a, b)
-    return kind if isinstance(mask, MaskType) and kind else None
+    return of_choice(a, b) if isinstance(mask, MaskType) else None
 
 
 def _choice_code(emit, kinds, values):
-    kind = joined(*kinds[1:])
+    kind = of_choice(*kinds[1:])
     (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds[1:], values[1:], strict=True))
     return _choose(emit, kind, narrowed(emit, values[0]), (x, xs), (y, ys))
 
 
 def _choose(emit, kind, mask, first, second):
-    none = constant(emit, kind.lane, 0.0)
     partials = [
-        emit.builder.select(mask, none if a is None else a, none if b is None else b) if there else None
-        for a, b, there in zip(first[1], second[1], kind.slots, strict=True)
+        emit.builder.select(mask, real(emit, kind.lane, a), real(emit, kind.lane, b)) if slot == ANY else None
+        for a, b, slot in zip(first[1], second[1], kind.slots, strict=True)
     ]
     return made(emit, kind, emit.builder.select(mask, first[0], second[0]), partials)
 
@@ -342,7 +376,7 @@ register(language.where, _choice, _choice_code, *CHOICES)
 
 def _extremum_code(symbol):
     def code(emit, kinds, values):
-        kind = joined(*kinds)
+        kind = of_choice(*kinds)
         (x, xs), (y, ys) = (taken(emit, kind, k, v) for k, v in zip(kinds, values, strict=True))
         b = emit.builder
         first = b.or_(b.fcmp_ordered(symbol, x, y), b.fcmp_unordered("uno", x, x))  # a NaN on either side stays
@@ -351,5 +385,5 @@ def _extremum_code(symbol):
     return code
 
 
-register(min, joined, _extremum_code("<"), *PAIRS)
-register(max, joined, _extremum_code(">"), *PAIRS)
+register(min, of_choice, _extremum_code("<"), *PAIRS)
+register(max, of_choice, _extremum_code(">"), *PAIRS)

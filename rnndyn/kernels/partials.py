@@ -6,10 +6,12 @@ them to tangents and, transposed, to cotangents; `store_rows` and `load_rows` ke
 
 from numba.core import types
 
-from .dual import Dual, DualType, lane_of, made, scaled_sum, taken, value
+from .dual import NONE, ONE, Dual, DualType, lane_of, made, scaled_sum, taken, value
 from .lane import KindType, constant
 from .memory import address, written
 from .primitive import primitive
+
+ONE_TYPE = types.Opaque("one")  # of a partial that is known to be 1
 
 
 def _flat(groups):
@@ -27,7 +29,7 @@ def _seed_result(groups):
 
 
 def _unit(position, size):
-    return [i == position for i in range(size)]
+    return [ONE if i == position else NONE for i in range(size)]
 
 
 def _seed_code(emit, kinds, values):
@@ -37,8 +39,7 @@ def _seed_code(emit, kinds, values):
         members = []
         for i, dual in enumerate(group):
             number = emit.item(emit.item(values[0], g), i)
-            partials = [constant(emit, dual.lane, 1.0) if there else None for there in dual.slots]
-            members.append(made(emit, dual, number, partials))
+            members.append(made(emit, dual, number, dual.slots))
         groups.append(emit.tuple(group, members))
     return emit.tuple(kind, groups)
 
@@ -49,7 +50,7 @@ def seed(groups):
     size = sum(map(len, groups))
     position = iter(range(size))
     return tuple(
-        tuple(Dual(number, (1.0 if there else None for there in _unit(next(position), size))) for number in group)
+        tuple(Dual(number, (1.0 if slot else None for slot in _unit(next(position), size))) for number in group)
         for group in groups
     )
 
@@ -78,7 +79,7 @@ def _jacobian_result(outputs):
         return None
     return types.Tuple(
         [
-            types.Tuple([kind.lane if there else types.none for there in kind.slots])
+            types.Tuple([(types.none, ONE_TYPE, kind.lane)[slot] for slot in kind.slots])
             if isinstance(kind, DualType)
             else types.none
             for kind in outputs
@@ -94,23 +95,25 @@ def _jacobian_code(emit, kinds, values):
             rows.append(emit.context.get_dummy_value())
             continue
         _, partials = taken(emit, kind, kind, emit.item(values[0], i))
-        rows.append(emit.tuple(row, [emit.context.get_dummy_value() if p is None else p for p in partials]))
+        known = emit.context.get_dummy_value()
+        rows.append(emit.tuple(row, [known if p is None or p is ONE else p for p in partials]))
     return emit.tuple(result, rows)
 
 
 @primitive(_jacobian_result, _jacobian_code)
 def jacobian(outputs):
-    """The partials of each output with respect to each seed; None where there is none."""
+    """The partials of each output with respect to each seed; None where there is none, of `ONE_TYPE` where it is 1."""
     return tuple(y.partials if isinstance(y, Dual) else None for y in outputs)
 
 
 def _row(emit, kinds, value, i):
-    """Partials of output i as LLVM values or None."""
+    """Partials of output i as LLVM values, None or ONE."""
     kind = kinds[i]
     if isinstance(kind, types.NoneType):
         return None
     row = emit.item(value, i)
-    return [None if isinstance(k, types.NoneType) else emit.item(row, j) for j, k in enumerate(kind)]
+    known = {types.none: None, ONE_TYPE: ONE}
+    return [known[k] if k in known else emit.item(row, j) for j, k in enumerate(kind)]
 
 
 def _push_result(rows, tangents):
@@ -126,7 +129,7 @@ def _push_code(emit, kinds, values):
     outputs = []
     for i in range(len(kinds[0])):
         row = _row(emit, kinds[0], values[0], i) or []
-        total = scaled_sum(emit, zip(tangents, row, strict=False))
+        total = scaled_sum(emit, lane, zip(tangents, row, strict=False))
         outputs.append(constant(emit, lane, 0.0) if total is None else total)
     return emit.tuple(result, outputs)
 
@@ -157,7 +160,7 @@ def _pull_code(emit, kinds, values):
         members = []
         for _ in range(len(group)):
             column = [(c, row[position]) for c, row in zip(cotangents, rows, strict=True) if row is not None]
-            total = scaled_sum(emit, column)
+            total = scaled_sum(emit, lane, column)
             members.append(constant(emit, lane, 0.0) if total is None else total)
             position += 1
         groups.append(emit.tuple(group, members))
@@ -192,7 +195,7 @@ def _row_places(emit, kinds, values):
     start, stride = (emit.context.cast(emit.builder, values[i], kinds[i], intp) for i in (2, 3))
     for i, row in enumerate(rows):
         for j, kind in enumerate(row if isinstance(row, types.BaseTuple) else ()):
-            if not isinstance(kind, types.NoneType):
+            if kind == lane.lane:
                 index = emit.builder.add(start, emit.builder.mul(stride, stride.type(i * len(row) + j)))
                 yield (i, j), address(emit, lane, kinds[1], values[1], intp, index)
 
