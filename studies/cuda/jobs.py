@@ -16,8 +16,8 @@ VARIANTS = {"GRU, reset before": ("GRU", {"reset_after": False})}
 """Forms of a cell that are kernels of their own, beside the one that a constructor makes when it is told nothing."""
 SHAPES = {
     "Elman": "one field, one stage",
-    "LSTM": "two fields",
-    "GRU, reset before": "two stages",
+    "LSTM": "two fields, two stages",
+    "GRU, reset before": "a field between two stages",
     "GatedAntisymmetric": "a transposed product",
     "CoRNN": "two fields, two matrices in one stage",
 }
