@@ -26,7 +26,8 @@ def wanted(job):
     """Of what the table of registers compiles: all cells in float64; one of each shape for other GPUs; float32 and a
     block's shared memory once; kernels for the very sizes where registers hold all."""
     if job.units:
-        return (job.units, job.dtype) == (2, "float64") and job.cell in SHAPES[:2] and job.kernel in ("orbit", "record")
+        held = job.kernel in ("orbit", "record") or (job.cell, job.kernel) == ("LSTM", "adjoint")
+        return (job.units, job.dtype) == (2, "float64") and job.cell in SHAPES and held
     if job.capability != jobs.MAIN:
         return job.cell in SHAPES and not job.near
     return job.cell == "Elman" or (job.dtype == "float64" and not job.near)
@@ -37,7 +38,7 @@ def optimised(job):
     return job.cell in SHAPES and job.capability == jobs.MAIN
 
 
-SHAPES = ("Elman", "LSTM", "GRU, reset before")  # one field, several fields, two stages
+SHAPES = ("Elman", "LSTM", "GRU, reset before")  # one field and stage, two of both, a field between two stages
 JOBS = sorted(filter(wanted, jobs.jobs(jobs.all_cells(), (*jobs.KERNELS, *jobs.BLOCKS))), key=lambda job: job.cell)
 PARTS = JOBS[: len(JOBS) // 2], JOBS[len(JOBS) // 2 :]  # side by side; kernels of one cell have functions in common
 
