@@ -94,7 +94,6 @@ def ratio(scale):
 _root, _reciprocal = exponential(0.5), exponential(-1)
 _odds, _against, _against_twice = ratio(2), ratio(-1), ratio(-2)
 _twice = within(2 * END64, 2 * END32)
-_inside = within(END64, END32)
 _early = within(350.0, 43.0)
 
 
@@ -154,33 +153,30 @@ def tanh_jet(x):
     From q = exp(-2 |x|): `h = 1 - |tanh x| = 2 q / (1 + q)` without cancellation, and the slope is `h (1 + |tanh x|)`.
     """
     s, w = _against_twice(minimum(pick(x, 0.5 * END64, 0.5 * END32), absolute(x)))
-    less, more = fma(s, -0.5, 0.5), fma(s, 0.5, 0.5)
+    less, more = 1.0 - s, 1.0 + s
     inverse = 1.0 / fma(-w, less, more)
     t = fma(-w, more, less) * inverse
-    h = fma(s, w, s) * inverse
+    half = fma(s, w, s) * inverse
+    h = half + half
     return copysign(t, x), fma(h, t, h)
 
 
 @helper
-def _chances(x):
-    """`1 / (1 + q)` and `q / (1 + q)` with `q = exp(-x) = s (1 + w) / (1 - w)`."""
-    s, w = _against(_inside(x))
-    inverse = 1.0 / fma(-w, 1.0 - s, 1.0 + s)
-    return (1.0 - w) * inverse, fma(s, w, s) * inverse
+def logistic_jet(x):
+    """`p = 1 / (1 + exp(-x))` and its slope `p (1 - p)`.
+
+    Both from `q / (1 + q)` with `q = exp(-|x|) = s (1 + w) / (1 - w)`, the smaller of p and 1 - p: 24.0 cycles for the
+    8 numbers of an AVX-512 register, p alone 22.2. By the reciprocal of 1 + q, q = exp(-x), they were 25.5 and 21.1.
+    """
+    s, w = _against(minimum(pick(x, END64, END32), absolute(x)))
+    least = fma(s, w, s) / fma(-w, 1.0 - s, 1.0 + s)
+    return select(x < 0.0, least, 1.0 - least), fma(-least, least, least)
 
 
 @helper
 def logistic(x):
-    """`1 / (1 + exp(-x))`, accurate in both tails: 0.94 ns (1.6)."""
-    return _chances(x)[0]
-
-
-@helper
-def logistic_jet(x):
-    """`p = 1 / (1 + exp(-x))` and its slope `p (1 - p)`, from the smaller of p and 1 - p: 1.2 ns."""
-    p, other = _chances(x)
-    least = select(p < other, p, other)
-    return p, fma(-least, least, least)
+    """`1 / (1 + exp(-x))`, accurate in both tails."""
+    return logistic_jet(x)[0]
 
 
 # 2 atanh(s) = 2 s + s^3 L(s^2) = log(1 + q) with s = q / (2 + q), for q in 0..1, minimax: to 3e-18 (float32: 2e-10)
