@@ -19,8 +19,8 @@ from .bits import exp2i, exponent
 from .elementary import log
 from .helper import helper
 from .known import numbers
-from .lane import absolute, full, maximum, minimum, select, some
-from .memory import give_back, load, own, store
+from .lane import absolute, fma, full, maximum, minimum, select, some
+from .memory import fresh, give_back, load, own, store
 from .orbit import strayed
 from .polynomial import pick
 from .rule import shares, stages
@@ -40,7 +40,7 @@ def record(
     """
     n, inputs, _, values, _, _, size, drives, sent, _ = numbers(sizes)
     at = numbers(at)
-    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 2)
+    theta, x, a = own(lane, theta, room, 0), fresh(lane, x, room, 1), fresh(lane, a, room, 2)
     last, state = state, own(lane, state, room, 3)
     end = load(lane, length, 0)
     bounded = load(lane, tally, 1) > 0.0
@@ -94,57 +94,67 @@ def join(lane, values, direct, row, mask, g, e):
 
 
 @helper
+def squared(lane, values, g):
+    """|g|^2."""
+    total = full(lane, 0.0)
+    for i in range(values):
+        total = fma(load(lane, g, i), load(lane, g, i), total)
+    return total
+
+
+@helper
 def measure(lane, values, place, g, e, log_norms):
     """log_norms[place] = ln |g 2^e|; g is brought back near 1 where it strays. Returns the new exponent."""
-    square = full(lane, 0.0)
-    largest = full(lane, 0.0)
-    for i in range(values):
-        largest = maximum(largest, absolute(load(lane, g, i)))
-    far = (largest > 0.0) & ((largest < pick(e, 1e-100, 1e-12)) | (largest > pick(e, 1e100, 1e12)))
-    far = far & (largest <= pick(e, 1.7976931348623157e308, 3.4028234663852886e38))
+    square = squared(lane, values, g)
+    far = (square < pick(e, 1e-200, 1e-24)) | (square > pick(e, 1e200, 1e24))
     if some(far):
+        largest = full(lane, 0.0)
+        for i in range(values):
+            largest = maximum(largest, absolute(load(lane, g, i)))
+        far = far & (largest > 0.0) & (largest <= pick(e, 1.7976931348623157e308, 3.4028234663852886e38))
         shift = select(far, minimum(exponent(select(far, largest, 1.0)), pick(e, 1022.0, 126.0)), 0.0)
         factor = exp2i(-shift)
         for i in range(values):
             store(lane, g, i, load(lane, g, i) * factor)
         e = e + shift
-    for i in range(values):
-        square = square + load(lane, g, i) * load(lane, g, i)
+        square = squared(lane, values, g)
     store(lane, log_norms, place, 0.5 * log(square) + e * LN2)
     return e
 
 
 def adjoint(
-    lane, cell, sizes, at, room, base, first, steps, stride, every, theta, u, x, a, partials, v, length, direct, g,
-    tally, ga, gx, gp, gtheta, gu, log_norms,
+    lane, cell, sizes, at, room, base, first, steps, stride, every, begins, theta, u, x, a, partials, v, length, direct,
+    g, tally, ga, gx, gp, gtheta, gu, log_norms,
 ):  # fmt: skip
     """Backward pass over the steps first + steps - 1, ..., first; begin with the last step, call again to go on.
 
     sizes: (units, inputs, rows, state values, stages, parameters, partials of a step, rows of the drives, fields sent,
     weights). room: elements of theta, x, a and state. `every`: `direct` holds dL/ds_t for all t, else for the last
     state of each lane; behind the values of each time stands their exponent of two, and so it does in `gu` (of constant
-    inputs, whose gradient is a sum over time, it is 0). `tally` 0 keeps the exponent e, `tally` 1 turns 0 where the
-    gradient of a weight is not finite. At t = 0 `g` ends as dL/ds_0. `gx` None: nobody asks for the gradients of
-    inputs, weight_ih and bias_ih.
+    inputs, whose gradient is a sum over time, it is 0). `begins`: `gtheta` holds nothing yet. `tally` 0 keeps the
+    exponent e, `tally` 1 turns 0 where the gradient of a weight is not finite. At t = 0 `g` ends as dL/ds_0. `gx` None:
+    nobody asks for the gradients of inputs, weight_ih and bias_ih.
     """
     n, inputs, rows, values, depth, parameters, size, drives, sent, weights = numbers(sizes)
     at = numbers(at)
-    theta, wanted, gtheta = own(lane, theta, room, 0), gtheta, own(lane, gtheta, room, 0)
+    theta, wanted, gtheta = own(lane, theta, room, 0), gtheta, fresh(lane, gtheta, room, 0)
+    for i in range(weights):
+        store(lane, gtheta, i, full(lane, 0.0) if begins else load(lane, wanted, i))
     carried, g = g, own(lane, g, room, 3)
     e = load(lane, tally, 0)
     end = load(lane, length, 0)
     kept = 0
     for t in range(first + steps - 1, first - 1, -1):
         # dL/ds_{t+1} is complete: add what enters at t + 1
-        begins = end == t + 1
-        if some(begins):
+        enters = end == t + 1
+        if some(enters):
             for i in range(values):
-                store(lane, g, i, select(begins, 0.0, load(lane, g, i)))
-            e = select(begins, 0.0, e)
+                store(lane, g, i, select(enters, 0.0, load(lane, g, i)))
+            e = select(enters, 0.0, e)
         if every:
             e = join(lane, values, direct, t + 1, end >= t + 1, g, e)
-        elif some(begins):
-            e = join(lane, values, direct, 0, begins, g, e)
+        elif some(enters):
+            e = join(lane, values, direct, 0, enters, g, e)
         e = measure(lane, values, t + 1, g, e, log_norms)
         here, there = kept * rows, kept * drives
         if gx is not None:  # noqa: SIM102

@@ -32,6 +32,10 @@ class Arrays:
         array[:] = 1
         return array
 
+    def empty(self, tiles, size):
+        """What a kernel fills."""
+        return self.new((tiles, size * self.width), np.empty)
+
     def scratch(self, tiles, size):
         """What a kernel may write while it works on a tile: one tile's, as they come one after another."""
         return self.new((size * self.width,), np.empty)

@@ -42,10 +42,8 @@ def cotangents(run, weights, state, inputs, lengths, steps, direct, powers, want
     packed, u = memory.parts(list(weights), count, layout.size), memory.pack(inputs.reshape(count, -1))
     tiles, depth, parameters = len(packed), len(cell.stages), len(cell.parameters)
     full = memory.pack(state, layout.width)
-    g, gtheta, gu, norms = (
-        memory.zeros(tiles, many)
-        for many in (layout.width, layout.size, inputs.shape[1] * (cell.inputs + 1), steps + 1)
-    )
+    g, gu = (memory.zeros(tiles, many) for many in (layout.width, inputs.shape[1] * (cell.inputs + 1)))
+    gtheta, norms = (memory.empty(tiles, many) for many in (layout.size, steps + 1))
     length, tally = memory.pack(lengths[:, None]), memory.pack(np.broadcast_to([0.0, 1.0], (count, 2)))
     every = direct.shape[1] > 1
     direct = memory.pack(np.concatenate([direct, powers], axis=2).reshape(count, -1))
@@ -73,8 +71,9 @@ def cotangents(run, weights, state, inputs, lengths, steps, direct, powers, want
     def backward(begin, end, base, first, number, whole):
         part = begin, end, first, number
         run.call(
-            cpu.adjoints, meter, count, part, sizes, at, room, base, first, number, stride, int(every), whole, packed,
-            u, x, a, full, before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, norms,
+            cpu.adjoints, meter, count, part, sizes, at, room, base, first, number, stride, int(every),
+            int(first + number == steps), whole, packed, u, x, a, full, before, partials, v, length, direct, g, tally,
+            ga, gx, gp, gtheta, gu, norms,
         )  # fmt: skip
 
     for begin, end, first, number in run.slices(tiles, steps):

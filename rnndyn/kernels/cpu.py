@@ -97,8 +97,8 @@ def records(
 
 
 def adjoints(
-    begin, end, lane, cell, sizes, at, room, base, first, steps, stride, every, forward, theta, u, x, a, state, before,
-    partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, log_norms,
+    begin, end, lane, cell, sizes, at, room, base, first, steps, stride, every, begins, forward, theta, u, x, a, state,
+    before, partials, v, length, direct, g, tally, ga, gx, gp, gtheta, gu, log_norms,
 ):  # fmt: skip
     """`adjoint` for the tiles begin..end-1, each after its forward pass if `forward`; what is kept is one tile's."""
     old = flush_denormals()
@@ -109,8 +109,9 @@ def adjoints(
                 before, partials, v, gx, length[tile], tally[tile],
             )  # fmt: skip
         _one_adjoint(
-            lane, cell, sizes, at, room, base, first, steps, stride, every, theta[tile], u[tile], x, a, partials, v,
-            length[tile], direct[tile], g[tile], tally[tile], ga, gx, gp, gtheta[tile], gu[tile], log_norms[tile],
+            lane, cell, sizes, at, room, base, first, steps, stride, every, begins, theta[tile], u[tile], x, a,
+            partials, v, length[tile], direct[tile], g[tile], tally[tile], ga, gx, gp, gtheta[tile], gu[tile],
+            log_norms[tile],
         )  # fmt: skip
     restore_denormals(old)
 

@@ -355,6 +355,9 @@ class Memory(Arrays):
     def ones(self, tiles, size):
         return self._filled(tiles, size, 1.0)
 
+    def empty(self, tiles, size):
+        return self.scratch(tiles, size)
+
     def scratch(self, tiles, size):
         with told():
             return cuda.device_array((tiles, size * self.width), self.dtype, stream=seat().stream)

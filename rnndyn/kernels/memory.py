@@ -114,6 +114,11 @@ def own(lane, view, room, i):
     return view
 
 
+def fresh(lane, view, room, i):
+    """The same, but for what stands in it: of a view that the kernel fills."""
+    return view
+
+
 def _own_result(lane, view, room, i):
     if not isinstance(lane, KindType):
         return None
@@ -122,16 +127,22 @@ def _own_result(lane, view, room, i):
     return OwnType(lane.lane, room.numbers[i.literal_value]) if isinstance(i, types.IntegerLiteral) else None
 
 
-def _own_code(emit, kinds, values):
+def _fresh_code(emit, kinds, values):
     result = _own_result(*kinds)
     if not isinstance(result, OwnType):
         return values[1]
-    memory = cgutils.alloca_once(emit.builder, emit.type(result.lane), size=result.size)
-    _copy(emit, kinds[0], result.size, kinds[1], values[1], result, memory)
+    return cgutils.alloca_once(emit.builder, emit.type(result.lane), size=result.size)
+
+
+def _own_code(emit, kinds, values):
+    result, memory = _own_result(*kinds), _fresh_code(emit, kinds, values)
+    if isinstance(result, OwnType):
+        _copy(emit, kinds[0], result.size, kinds[1], values[1], result, memory)
     return memory
 
 
 register(own, _own_result, _own_code, (types.VarArg(types.Any),), literal=True)
+register(fresh, _own_result, _fresh_code, (types.VarArg(types.Any),), literal=True)
 
 
 def _give_back_code(emit, kinds, values):

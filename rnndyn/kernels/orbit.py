@@ -3,7 +3,7 @@
 from .helper import helper
 from .known import numbers
 from .lane import absolute
-from .memory import give_back, load, own, store
+from .memory import fresh, give_back, load, own, store
 from .rule import stages
 from .step import drive, forward
 
@@ -19,7 +19,7 @@ def orbit(lane, cell, sizes, at, room, first, steps, stride, keep, theta, u, x, 
     """
     n, inputs, rows, values = numbers(sizes)[:4]
     at = numbers(at)
-    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 2)
+    theta, x, a = own(lane, theta, room, 0), fresh(lane, x, room, 1), fresh(lane, a, room, 2)
     last, state = state, own(lane, state, room, 3)
     for t in range(first, first + steps):
         if t == first or stride > 0:

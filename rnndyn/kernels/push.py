@@ -11,7 +11,7 @@ from .frame import _square
 from .helper import helper
 from .known import numbers
 from .lane import absolute, full, maximum, select, some, sqrt
-from .memory import give_back, load, own, store
+from .memory import fresh, give_back, load, own, store
 from .orbit import strayed
 from .polynomial import pick
 from .rule import stages
@@ -33,8 +33,8 @@ def push(
     """
     n, inputs, rows, values, columns, pitch = numbers(sizes)
     at = numbers(at)
-    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 2)
-    da, partials = own(lane, da, room, 3), own(lane, partials, room, 4)
+    theta, x, a = own(lane, theta, room, 0), fresh(lane, x, room, 1), fresh(lane, a, room, 2)
+    da, partials = fresh(lane, da, room, 3), fresh(lane, partials, room, 4)
     states, state = state, own(lane, state, room, 5)
     frames, frame = frame, own(lane, frame, room, 6)
     below = columns if keep else 0  # from a row of R to the next

@@ -11,7 +11,7 @@ from .frame import orthogonalise
 from .helper import helper
 from .known import numbers
 from .lane import absolute, earliest, full, maximum, minimum, select, some
-from .memory import give_back, load, own, store
+from .memory import fresh, give_back, load, own, store
 from .orbit import strayed
 from .polynomial import pick
 from .rule import stages
@@ -48,9 +48,9 @@ def lyapunov(
     """
     n, inputs, rows, values, columns, pitch = numbers(sizes)
     at = numbers(at)
-    theta, x, a = own(lane, theta, room, 0), own(lane, x, room, 1), own(lane, a, room, 2)
-    da, partials = own(lane, da, room, 3), own(lane, partials, room, 4)
-    before, shifts = own(lane, before, room, 7), own(lane, shifts, room, 7)
+    theta, x, a = own(lane, theta, room, 0), fresh(lane, x, room, 1), fresh(lane, a, room, 2)
+    da, partials = fresh(lane, da, room, 3), fresh(lane, partials, room, 4)
+    before, shifts = fresh(lane, before, room, 7), fresh(lane, shifts, room, 7)
     states, state = state, own(lane, state, room, 5)
     frames, frame = frame, own(lane, frame, room, 6)
     all_squares, squares = squares, own(lane, squares, room, 7)
