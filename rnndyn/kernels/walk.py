@@ -68,21 +68,24 @@ def _instructions(code):
     return tuple(dis.get_instructions(code))
 
 
-def _check_code(function):
+@lru_cache(maxsize=1024)
+def _offence(code):
+    """What in a code object is outside the language, or None."""
     previous = None
-    for instruction in _instructions(function.__code__):
+    for instruction in _instructions(code):
         if instruction.opname == "BINARY_OP":
             operator = instruction.argrepr
             if operator.endswith("="):
-                refuse(function, f"not in the language of a rule: `y {operator} a`; write y = y {operator[:-1]} a")
+                return f"`y {operator} a`; write y = y {operator[:-1]} a"
             if operator not in OPERATORS and operator != "[]":
-                refuse(function, f"not in the language of a rule: the operator `{operator}`")
+                return f"the operator `{operator}`"
             if operator == "**" and not isinstance(getattr(previous, "argval", None), int):
-                refuse(function, "not in the language of a rule: a power that is not a whole number written out")
+                return "a power that is not a whole number written out"
         previous = instruction
         for beginning, what in REFUSED.items():
             if instruction.opname.startswith(beginning):
-                refuse(function, f"not in the language of a rule: {what}")
+                return what
+    return None
 
 
 def _names(function):
@@ -147,7 +150,9 @@ class Walk:
         if function in self.functions:
             self.lines.append(f"again {list(self.functions).index(function)}")
             return
-        _check_code(function)
+        offence = _offence(function.__code__)
+        if offence:
+            refuse(function, f"not in the language of a rule: {offence}")
         names = self.functions[function] = _names(function)
         _modules(function, names)
         code = function.__code__
