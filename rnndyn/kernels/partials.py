@@ -14,10 +14,6 @@ from .primitive import primitive
 ONE_TYPE = types.Opaque("one")  # of a partial that is known to be 1
 
 
-def _flat(groups):
-    return [number for group in groups for number in group]
-
-
 def _seed_result(groups):
     if not isinstance(groups, types.BaseTuple):
         return None
