@@ -27,8 +27,7 @@ def wanted(job):
     other GPUs, where the target's name is the difference; float32 and a block's shared memory once; kernels for the
     very sizes where registers hold all."""
     if job.units:
-        held = job.kernel in ("orbit", "record") or (job.cell, job.kernel) == ("LSTM", "adjoint")
-        return (job.units, job.dtype) == (2, "float64") and job.cell in SHAPES and held
+        return (job.units, job.dtype) == (2, "float64") and job.cell == "Elman" and job.kernel in ("orbit", "record")
     if job.capability != jobs.MAIN:
         return job.cell in SHAPES and job.kernel in ELSEWHERE and not job.near
     return job.cell == "Elman" or (job.dtype == "float64" and not job.near)

@@ -210,50 +210,39 @@ def _moved(matrix, i, j):
     return matrix[0] + matrix[1] * i + matrix[2] * j, matrix[1], matrix[2]
 
 
-# Loops of one step each, an `if` where there is no second one: those of sizes known to the compiler unroll, even where
-# rows are no multiple of a tile's. One loop of several steps did not; on CUDA a network's memory then left registers.
-
-
-@helper
-def _pairs(lane, out, o, left, a, right, b, first, rows, depth, init, c, columns):
-    """The neighbouring `columns` of `product` that begin at each matrix, from row `first` on, two rows at a time."""
-    last = first + (rows - first) // 2 * 2
-    for i in range(first, last, 2):
-        oi, ai, ci = _moved(o, i, 0), _moved(a, i, 0), _moved(c, i, 0)
-        fused_tile(lane, out, oi, left, ai, right, b, depth, init, ci, PAIR, columns)
-    if last < rows:
-        oi, ai, ci = _moved(o, last, 0), _moved(a, last, 0), _moved(c, last, 0)
-        fused_tile(lane, out, oi, left, ai, right, b, depth, init, ci, ONE, columns)
-
-
-@helper
-def _column(lane, out, o, left, a, right, b, rows, depth, init, c):
-    """The column of `product` that begins at each matrix."""
-    eight = rows // 8 * 8 if registers(lane) == 1 else 0
-    for i in range(0, eight, 8):
-        oi, ai, ci = _moved(o, i, 0), _moved(a, i, 0), _moved(c, i, 0)
-        fused_tile(lane, out, oi, left, ai, right, b, depth, init, ci, EIGHT, ONE)
-    four = eight + (rows - eight) // 4 * 4
-    for i in range(eight, four, 4):
-        oi, ai, ci = _moved(o, i, 0), _moved(a, i, 0), _moved(c, i, 0)
-        fused_tile(lane, out, oi, left, ai, right, b, depth, init, ci, QUAD, ONE)
-    _pairs(lane, out, o, left, a, right, b, four, rows, depth, init, c, ONE)
-
-
 @helper
 def product(lane, out, o, left, a, right, b, rows, depth, columns, init, c):
     """out = init + left right: (rows x depth) times (depth x columns); o, a, b, c are matrices in their views.
 
     `init` None is zero; it may be `out` itself (accumulation) or a vector with strides (1, 0) (a bias).
     """
-    four = columns // 4 * 4 if registers(lane) == 1 else 0
-    for j in range(0, four, 4):
-        oj, bj, cj = _moved(o, 0, j), _moved(b, 0, j), _moved(c, 0, j)
-        _pairs(lane, out, oj, left, a, right, bj, 0, rows, depth, init, cj, QUAD)
-    two = four + (columns - four) // 2 * 2
-    for j in range(four, two, 2):
-        oj, bj, cj = _moved(o, 0, j), _moved(b, 0, j), _moved(c, 0, j)
-        _pairs(lane, out, oj, left, a, right, bj, 0, rows, depth, init, cj, PAIR)
-    if two < columns:
-        oj, bj, cj = _moved(o, 0, two), _moved(b, 0, two), _moved(c, 0, two)
-        _column(lane, out, oj, left, a, right, bj, rows, depth, init, cj)
+    j = 0
+    while j < columns:
+        wide = 4 if j + 4 <= columns and registers(lane) == 1 else (2 if j + 2 <= columns else 1)
+        bj = _moved(b, 0, j)
+        i = 0
+        while i < rows:
+            oi, ai, ci = _moved(o, i, j), _moved(a, i, 0), _moved(c, i, j)
+            if wide == 1 and i + 8 <= rows and registers(lane) == 1:
+                fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, EIGHT, ONE)
+                i += 8
+            elif wide == 1 and i + 4 <= rows:
+                fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, QUAD, ONE)
+                i += 4
+            elif i + 2 <= rows:
+                if wide == 4:
+                    fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, PAIR, QUAD)
+                elif wide == 2:
+                    fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, PAIR, PAIR)
+                else:
+                    fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, PAIR, ONE)
+                i += 2
+            else:
+                if wide == 4:
+                    fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, ONE, QUAD)
+                elif wide == 2:
+                    fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, ONE, PAIR)
+                else:
+                    fused_tile(lane, out, oi, left, ai, right, bj, depth, init, ci, ONE, ONE)
+                i += 1
+        j += wide
