@@ -27,7 +27,7 @@ def wanted(job):
     other GPUs, where the target's name is the difference; float32 and a block's shared memory once; kernels for the
     very sizes where registers hold all."""
     if job.units:
-        return (job.units, job.dtype) == (2, "float64") and job.cell == "Elman" and job.kernel in ("orbit", "record")
+        return (job.units, job.dtype) == (2, "float64") and job.cell in HELD and job.kernel in ("orbit", "record")
     if job.capability != jobs.MAIN:
         return job.cell in SHAPES and job.kernel in ELSEWHERE and not job.near
     return job.cell == "Elman" or (job.dtype == "float64" and not job.near)
@@ -35,10 +35,11 @@ def wanted(job):
 
 def optimised(job):
     """As it would run: a cell of each shape for one GPU; whether the others compile shows in half the time."""
-    return job.cell in SHAPES and job.capability == jobs.MAIN
+    return (job.cell in SHAPES or job.units > 0) and job.capability == jobs.MAIN
 
 
 SHAPES = ("Elman", "LSTM", "GRU, reset before")  # one field and stage, two of both, a field between two stages
+HELD = ("Elman", "GatedAntisymmetric", "CoRNN")  # NVVM leaves 240 bytes and more of two stages with products in each
 ELSEWHERE = "lyapunov", "adjoint", "spectrum"
 JOBS = sorted(filter(wanted, jobs.jobs(jobs.all_cells(), (*jobs.KERNELS, *jobs.BLOCKS))), key=lambda job: job.cell)
 PARTS = JOBS[: len(JOBS) // 2], JOBS[len(JOBS) // 2 :]  # side by side; kernels of one cell have functions in common
